@@ -1,0 +1,1 @@
+"""The process: one writer that owns policy, keys, log and waiting requests."""

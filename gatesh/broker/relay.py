@@ -1,0 +1,122 @@
+"""Passing a command's output on through the descriptors its caller lent, recording it first.
+
+One thread per stream and blocking writes: `O_NONBLOCK` would be set on the
+caller's own description of the file, and a reader that has stopped reading must
+hold up this command and no other.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import select
+import termios
+import threading
+from collections.abc import Callable
+
+from gatesh.transcript.recorder import Recorder
+
+CHUNK = 1 << 16
+ROOM = 1 << 20  # what a pipe may hold, asked for once it has been full
+
+
+class Relay:
+    """One pipe from the command to one descriptor of the caller."""
+
+    def __init__(
+        self, letter: str, sink: int, recorder: Recorder, broken: Callable[[OSError], None]
+    ) -> None:
+        self.letter = letter
+        self.sink = sink
+        self.recorder = recorder
+        self.broken = broken
+        self.source, self.inlet = os.pipe2(os.O_CLOEXEC)
+        self.busy = threading.Lock()
+        self.ended = threading.Event()
+        self.roomy = False
+        self.thread = threading.Thread(target=self._pump, name=f"relay-{letter}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to pass on.  The broker's copy of the inlet must be closed by then."""
+        self.thread.start()
+
+    def close_inlet(self) -> None:
+        """Close our end of what the command writes to; its own copies keep the pipe open."""
+        os.close(self.inlet)
+
+    def _pump(self) -> None:
+        wait = select.poll()
+        wait.register(self.source, select.POLLIN)
+        buffer = memoryview(bytearray(ROOM))
+        try:
+            while True:
+                wait.poll()
+                # Held from reading to writing, so that `drained` never sees a chunk in between.
+                with self.busy:
+                    count = os.readv(self.source, [buffer if self.roomy else buffer[:CHUNK]])
+                    if count == 0:
+                        return
+                    if not self._pass_on(buffer[:count]):
+                        return
+                if count == CHUNK and not self.roomy:
+                    self._make_room()
+        finally:
+            os.close(self.source)
+            os.close(self.sink)
+            self.ended.set()
+
+    def _pass_on(self, data: memoryview) -> bool:
+        """Record *data*, then write it; False when nobody can be written to any more."""
+        try:
+            self.recorder.write(self.letter, data)
+        except OSError as problem:
+            # What cannot be recorded is not shown and does not go on.
+            self.broken(problem)
+            return False
+        while data:
+            try:
+                data = data[os.write(self.sink, data) :]
+            except BlockingIOError:
+                # The caller made its description non-blocking (Node does): wait for room.
+                ready = select.poll()
+                ready.register(self.sink, select.POLLOUT)
+                ready.poll()
+            except OSError:
+                # The reader is gone: closing our end gives the command the SIGPIPE that
+                # it would have had from bash.
+                return False
+        return True
+
+    def _make_room(self) -> None:
+        self.roomy = True
+        try:
+            fcntl.fcntl(self.source, fcntl.F_SETPIPE_SZ, ROOM)
+        except OSError:
+            pass  # over the account's quota of pipe memory: the usual 64 KiB works too
+
+    def drain(self) -> bool:
+        """Wait until all that is in the pipe now is passed on; True when no writer is left.
+
+        Called when the shell has ended: what it wrote is then in the pipe.
+        """
+        waiting = array.array("i", [0])
+        look = select.poll()
+        while not self.ended.is_set():
+            with self.busy:
+                if self.ended.is_set():
+                    break
+                try:
+                    fcntl.ioctl(self.source, termios.FIONREAD, waiting)
+                    if waiting[0] == 0:
+                        look.register(self.source, select.POLLIN)
+                        if any(event & select.POLLHUP for _, event in look.poll(0)):
+                            break
+                        return False
+                except (OSError, ValueError):
+                    break  # the pump has closed it
+            # The lock is not fair: give the pump a moment to take it.
+            self.ended.wait(0.0002)
+        # No writer is left and nothing is in the pipe: the pump ends by itself.
+        self.ended.wait()
+        return True

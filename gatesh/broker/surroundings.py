@@ -1,0 +1,130 @@
+"""What the kernel says about a caller: who, from where, under whom."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+from dataclasses import dataclass
+
+MAX_ANCESTRY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a socket, as the kernel reported it when it connected."""
+
+    pid: int
+    uid: int
+    gid: int
+
+    @property
+    def user(self) -> str:
+        """The account's name, or its number when it has none."""
+        return user_name(self.uid)
+
+
+def peer_of(sock: socket.socket) -> Peer:
+    """Return who connected (`SO_PEERCRED`)."""
+    size = struct.calcsize("iII")
+    return Peer(*struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)))
+
+
+def user_name(uid: int) -> str:
+    """Return the name of account *uid*, or its number when it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def parent(pid: int) -> tuple[int, str] | None:
+    """Return (parent's pid, this process's name), or None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    # The name stands in parentheses and may itself contain `) `.
+    name, _, rest = text[text.index(b"(") + 1 :].rpartition(b") ")
+    return int(rest.split()[1]), name.decode("utf-8", "replace")
+
+
+def ancestry(pid: int) -> tuple[tuple[int, str], ...]:
+    """Return (pid, name) of each parent of *pid*, nearest first, without init."""
+    steps: list[tuple[int, str]] = []
+    found = parent(pid)
+    while found and found[0] > 1 and len(steps) < MAX_ANCESTRY:
+        pid = found[0]
+        found = parent(pid)
+        if found:
+            steps.append((pid, found[1]))
+    return tuple(steps)
+
+
+def session(pid: int) -> int:
+    """Return the session id of *pid*, 0 when it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def working_directory(pid: int, said: bytes) -> dict[str, object]:
+    """Return path, device and inode of the directory that *pid* is in.
+
+    The path is what the client said when it names the same directory (a person
+    knows it by its links), else what the kernel says.
+    """
+    link = f"/proc/{pid}/cwd"
+    try:
+        real = os.stat(link)
+    except OSError:
+        return {"path": os.fsdecode(said), "dev": None, "ino": None}
+    path = os.fsdecode(said)
+    try:
+        told = os.stat(path) if path.startswith("/") else None
+    except OSError:
+        told = None
+    if told is None or (told.st_dev, told.st_ino) != (real.st_dev, real.st_ino):
+        path = os.readlink(link)
+    return {"path": path, "dev": real.st_dev, "ino": real.st_ino}
+
+
+def boot_id() -> str:
+    """Return the identity of this run of the kernel."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return "unknown"
+
+
+def host_name() -> str:
+    """Return this machine's name."""
+    return socket.gethostname()
+
+
+def same_description(one: int, other: int) -> bool:
+    """Tell whether two descriptors share one open file description (kcmp(2)).
+
+    Where kcmp is not allowed, the same inode must do: callers that open a file
+    twice for output and output over itself are rarer than `2>&1`.
+    """
+    import ctypes
+    import platform
+
+    number = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+    if number is not None:
+        own = os.getpid()
+        result = ctypes.CDLL(None, use_errno=True).syscall(number, own, own, 0, one, other)
+        if result in (0, 1, 2, 3):
+            return bool(result == 0)
+    a, b = os.fstat(one), os.fstat(other)
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+
+def is_null(fd: int) -> bool:
+    """Tell whether *fd* is /dev/null."""
+    return os.fstat(fd).st_rdev == os.stat("/dev/null").st_rdev

@@ -1,0 +1,205 @@
+"""Run the real shell as the broker says, and wait for it as faithfully as it would wait itself.
+
+Three processes share the caller's process group:
+
+    W  this one, whose pid the caller knows: waits, passes signals on, leaves last
+    B  the real shell, with its output on the broker's pipes
+    K  a canary: when a signal reaches W, K tells whether the whole group got it
+       (then B has it too, and a second copy would run its trap twice)
+
+W lends everything and keeps nothing: after the fork it closes every inherited
+descriptor, or callers would wait for an end of file that bash would have given.
+"""
+
+import _signal
+import posix
+import select
+from _socket import socket
+
+from gatesh.wire import EXIT, SIGNAL, receive, send, u32
+
+# What somebody may send to "the shell" and mean the shell.  SIGCONT comes with every resume.
+PASSED_ON = [
+    _signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM, _signal.SIGUSR1,
+    _signal.SIGUSR2, _signal.SIGALRM, _signal.SIGVTALRM, _signal.SIGPROF, _signal.SIGXCPU,
+    _signal.SIGWINCH, _signal.SIGIO, _signal.SIGPWR, _signal.SIGTSTP, _signal.SIGTTIN,
+    _signal.SIGTTOU, _signal.SIGCONT,
+]  # fmt: skip
+ALL = _signal.valid_signals()
+
+
+def run(
+    sock: socket,
+    plan: "tuple[tuple[int, int, int], bytes, list[bytes]]",
+    fds: "list[int]",
+    environment: "list[bytes]",
+    descriptors: int,
+    ignored: "int | None",
+) -> "tuple[int, int]":
+    """Start the shell, tell the broker, and return how to leave."""
+    keep = sock.fileno()
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
+    woken, alarm = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
+    watched = _watch(alarm)
+    shell = posix.fork()
+    if shell == 0:
+        _become(plan, fds, environment, descriptors, ignored, watched, before)
+    send(sock, b"P", u32(shell))
+    canary = Canary(keep, woken, alarm)
+    _close_all_but({keep, woken, alarm, *canary.ends})
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+
+    ended = _wait(sock, shell, woken, canary)
+    for signal in watched:
+        _signal.signal(signal, _signal.SIG_DFL)  # nothing left to pass it on to: die of it
+    canary.dismiss()
+    how, value = ended
+    send(sock, b"F", bytes([how, value]))
+    while True:
+        frame = receive(sock)
+        if frame is None or frame[0] == b"X":
+            break
+    if frame is None:
+        _say(b"gatesh: error: the broker stopped before the record was complete\n")
+        return EXIT, 125
+    return frame[1][0], frame[1][1]
+
+
+def _watch(alarm: int) -> "list[int]":
+    """Note signals on *alarm* from now on; return those that are not ignored."""
+    _signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+    watched = [s for s in PASSED_ON if _signal.getsignal(s) != _signal.SIG_IGN]
+    for signal in [*watched, _signal.SIGCHLD]:
+        _signal.signal(signal, _nothing)
+    return watched
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """A handler, so that the wake-up descriptor is written; `_wait` does the work."""
+
+
+def _become(
+    plan: "tuple[tuple[int, int, int], bytes, list[bytes]]",
+    fds: "list[int]",
+    environment: "list[bytes]",
+    descriptors: int,
+    ignored: "int | None",
+    watched: "list[int]",
+    mask: "set[int]",
+) -> None:
+    """In the child: put descriptors and signals as bash would have found them; exec."""
+    try:
+        places, path, argv = plan
+        _signal.set_wakeup_fd(-1)
+        for signal in [*watched, _signal.SIGCHLD]:
+            _signal.signal(signal, _signal.SIG_DFL)
+        for signal in (_signal.SIGPIPE, _signal.SIGXFSZ):
+            # Python ignores both; with them ignored `yes | head -1` prints "Broken pipe".
+            if not (ignored or 0) & 1 << signal - 1:
+                _signal.signal(signal, _signal.SIG_DFL)
+        for target, place in enumerate(places):
+            if place:
+                posix.dup2(fds[place - 1], target, True)
+            elif not descriptors & 1 << target:
+                posix.close(target)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        posix.execve(path, argv, _mapping(environment))
+    except OSError as problem:
+        _say(b"gatesh: error: %s: %s\n" % (path, (problem.strerror or "?").encode()))
+    finally:
+        posix._exit(125)
+
+
+def _mapping(environment: "list[bytes]") -> "dict[bytes, bytes]":
+    """Return what `execve` takes.  The first of two entries wins, as with getenv."""
+    found: dict[bytes, bytes] = {}
+    for entry in environment:
+        name, equals, value = entry.partition(b"=")
+        if equals:
+            found.setdefault(name, value)
+    return found
+
+
+def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int, int]":
+    """Wait for the shell to end; pass signals, stops and the broker's kills on to it."""
+    poll = select.poll()
+    poll.register(woken, select.POLLIN)
+    poll.register(sock.fileno(), select.POLLIN)
+    while True:
+        pid, status = posix.waitpid(shell, posix.WNOHANG | posix.WUNTRACED)
+        if pid and posix.WIFEXITED(status):
+            return EXIT, posix.WEXITSTATUS(status)
+        if pid and posix.WIFSIGNALED(status):
+            return SIGNAL, posix.WTERMSIG(status)
+        if pid and posix.WIFSTOPPED(status):
+            posix.kill(posix.getpid(), _signal.SIGSTOP)  # our caller sees what bash's caller would
+            posix.kill(shell, _signal.SIGCONT)
+        for fd, _ in poll.poll():
+            if fd == woken:
+                for signal in set(posix.read(woken, 4096)):
+                    if signal != _signal.SIGCHLD and not canary.saw(signal):
+                        posix.kill(shell, signal)
+            else:
+                frame = receive(sock)
+                if frame is None:
+                    # Nobody records any more: what cannot be recorded does not go on.
+                    posix.kill(shell, _signal.SIGKILL)
+                    poll.unregister(sock.fileno())
+                elif frame[0] == b"K":
+                    posix.kill(shell, frame[1][0])
+
+
+class Canary:
+    """A process in our group that catches what the group catches."""
+
+    def __init__(self, keep: int, woken: int, alarm: int) -> None:
+        ask, self._ask = posix.pipe2(posix.O_CLOEXEC)
+        self._answer, answer = posix.pipe2(posix.O_CLOEXEC)
+        self._pid = posix.fork()
+        if self._pid == 0:
+            try:
+                _close_all_but({ask, answer})
+                _signal.set_wakeup_fd(answer, warn_on_full_buffer=False)
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+                while posix.read(ask, 1):
+                    posix.write(answer, b"\0")
+            finally:
+                posix._exit(0)
+        posix.close(ask)
+        posix.close(answer)
+        self.ends = {self._ask, self._answer}
+
+    def saw(self, signal: int) -> bool:
+        """Tell whether *signal*, which just reached us, reached the whole group."""
+        try:
+            posix.write(self._ask, b"?")
+            seen = b""
+            while b"\0" not in seen:
+                part = posix.read(self._answer, 64)
+                if not part:
+                    return True  # killed with the group
+                seen += part
+        except OSError:
+            return False
+        return signal in seen
+
+    def dismiss(self) -> None:
+        """Let it go; it leaves when it finds the pipe closed."""
+        for fd in self.ends:
+            posix.close(fd)
+        posix.waitpid(self._pid, 0)
+
+
+def _close_all_but(keep: "set[int]") -> None:
+    last = -1
+    for fd in sorted(keep):
+        posix.closerange(last + 1, fd)
+        last = fd
+    posix.closerange(last + 1, 1 << 16)
+
+
+def _say(text: bytes) -> None:
+    try:
+        posix.write(2, text)
+    except OSError:
+        pass

@@ -1,0 +1,228 @@
+"""Where things are, who may write them, and the few settings of one broker.
+
+embedded   $XDG_CONFIG_HOME/gatesh   $XDG_STATE_HOME/gatesh   $XDG_RUNTIME_DIR/gatesh
+guarded    /etc/gatesh               /var/lib/gatesh          /run/gatesh
+GATESH_HOME=DIR                      puts all of them under DIR as config/, state/ and run/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gatesh import socketpath
+from gatesh.errors import ConfigError
+from gatesh.model import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of one broker."""
+
+    config: Path
+    state: Path
+    run: Path
+    guarded: bool = False
+
+    @property
+    def settings(self) -> Path:
+        """The file of settings, which need not exist."""
+        return self.config / "config.yaml"
+
+    @property
+    def rules(self) -> Path:
+        """Rule files of this account or machine."""
+        return self.config / "rules"
+
+    @property
+    def ledger(self) -> Path:
+        """The append-only log."""
+        return self.state / "ledger"
+
+    @property
+    def heads(self) -> Path:
+        """The newest head that a person's own client has checked, per log."""
+        return self.state / "heads"
+
+
+def places(environ: Mapping[str, str] = os.environ) -> Places:
+    """Return the directories for this account and environment; creates nothing."""
+    run = Path(
+        os.fsdecode(
+            socketpath.directory({os.fsencode(k): os.fsencode(v) for k, v in environ.items()})
+        )
+    )
+    if run == Path(os.fsdecode(socketpath.GUARDED)):
+        return Places(Path("/etc/gatesh"), Path("/var/lib/gatesh"), run, guarded=True)
+    if home := environ.get("GATESH_HOME"):
+        base = Path(home).absolute()
+        return Places(base / "config", base / "state", base / "run")
+    own = Path(environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir)
+    return Places(
+        _absolute(environ.get("XDG_CONFIG_HOME")) or own / ".config" / "gatesh",
+        _absolute(environ.get("XDG_STATE_HOME")) or own / ".local" / "state" / "gatesh",
+        run,
+    )
+
+
+def _absolute(base: str | None) -> Path | None:
+    # The XDG specification: a relative path is invalid and must be ignored.
+    return Path(base) / "gatesh" if base and base.startswith("/") else None
+
+
+def shipped_rules() -> Path:
+    """Return the directory of the rule packs that came with gatesh."""
+    packaged = Path(__file__).parent / "rules"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "rules"
+
+
+def refuse_if_others_can_write(path: Path) -> None:
+    """Raise `ConfigError` when another account than root and ours could change *path*."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        found = path.stat()
+    if found.st_mode & 0o022:
+        raise ConfigError(f"{path} can be written by other accounts", hint=f"chmod go-w {path}")
+    if found.st_uid not in (0, os.geteuid()):
+        raise ConfigError(f"{path} belongs to another account", hint="take it over or remove it")
+
+
+# What changes the meaning of a command without standing in it.  A `*` at the end is a prefix.
+BIND_ENV = (
+    "PATH", "HOME", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS", "BASH_FUNC_*", "CDPATH",
+    "PROMPT_COMMAND", "PS4", "GLOBIGNORE", "POSIXLY_CORRECT", "LD_*", "PYTHON*", "NODE_OPTIONS",
+    "NODE_PATH", "PERL5*", "RUBY*", "GIT_*", "SSH_ASKPASS", "EDITOR", "VISUAL", "PAGER",
+    "AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "ARM_*", "KUBECONFIG", "KUBE_*", "HELM_*",
+    "TF_*", "VAULT_*", "DOCKER_*", "PG*", "MYSQL_*", "DATABASE_URL", "ANSIBLE_*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one broker; every one has a default that is safe."""
+
+    default: Verdict = Verdict.ALLOW  # for what matches no rule
+    hold_s: float | None = None  # how long a call waits; None: as long as its agent can stand
+    shells: Mapping[str, str] = field(
+        default_factory=lambda: {"bash": "/bin/bash", "sh": "/bin/sh", "zsh": "/bin/zsh"}
+    )
+    bind_env: tuple[str, ...] = BIND_ENV
+    head_bytes: int = 32 << 20  # of each stream that are kept from its start …
+    tail_bytes: int = 1 << 20  # … and from its end, when it is longer than both
+    log_key: str = "file"  # file | keyring
+
+    def binds(self, name: str) -> bool:
+        """Tell whether the environment variable *name* is part of what is approved."""
+        return any(
+            name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+            for pattern in self.bind_env
+        )
+
+
+def load(path: Path) -> Config:
+    """Read settings from *path*; the defaults when there is no such file.
+
+    Raises `ConfigError` naming every problem in it, one a line.
+    """
+    try:
+        refuse_if_others_can_write(path)
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path}: cannot be read: {problem}") from None
+    try:
+        given = yaml.safe_load(text) or {}
+    except yaml.YAMLError as problem:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(problem).split())}") from None
+    if not isinstance(given, dict):
+        raise ConfigError(f"{path}: expected `name: value` lines")
+    problems: list[str] = []
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        reader = _READERS.get(name)
+        if reader is None:
+            known = ", ".join(_READERS)
+            problems.append(f"{path}: {name}: no such setting; there are {known}")
+            continue
+        try:
+            read.update(reader(value))
+        except (ValueError, TypeError, AttributeError) as problem:
+            problems.append(f"{path}: {name}: {problem}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return dataclasses.replace(Config(), **read)
+
+
+def _default(value: Any) -> dict[str, Any]:
+    words = {"allow": Verdict.ALLOW, "approve": Verdict.APPROVE}
+    if value not in words:
+        raise ValueError("give allow or approve")
+    return {"default": words[value]}
+
+
+def seconds(value: Any) -> float:
+    """Return the seconds in `20`, `90s`, `15m` or `2h`; raise ValueError for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        amount, unit = float(value), ""
+    else:
+        found = re.fullmatch(r"(\d+)([smh]?)", str(value))
+        if not found:
+            raise ValueError("give a time like 20, 90s, 15m or 2h")
+        amount, unit = float(found[1]), found[2]
+    if not 0 <= amount < 1e9:
+        raise ValueError("that is no time anybody waits")
+    return amount * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+
+
+def _shells(value: Any) -> dict[str, Any]:
+    shells = dict(Config().shells)
+    for name, path in value.items():
+        if name not in shells:
+            raise ValueError(f"{name}: only bash, sh and zsh are stood in for")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(f"{name}: give an absolute path")
+        shells[name] = path
+    return {"shells": shells}
+
+
+def _bind_env(value: Any) -> dict[str, Any]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("give a list of names; a * at the end is a prefix")
+    return {"bind_env": (*BIND_ENV, *value)}  # never fewer than the shipped ones
+
+
+def _transcript(value: Any) -> dict[str, Any]:
+    read = {}
+    for name, amount in value.items():
+        if name not in ("head_bytes", "tail_bytes"):
+            raise ValueError(f"{name}: there are head_bytes and tail_bytes")
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount < 4096:
+            raise ValueError(f"{name}: give a number of bytes, 4096 or more")
+        read[name] = amount
+    return read
+
+
+def _log_key(value: Any) -> dict[str, Any]:
+    if value not in ("file", "keyring"):
+        raise ValueError("give file or keyring")
+    return {"log_key": value}
+
+
+_READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "default": _default,
+    "hold": lambda value: {"hold_s": seconds(value)},
+    "shells": _shells,
+    "bind_env": _bind_env,
+    "transcript": _transcript,
+    "log_key": _log_key,
+}

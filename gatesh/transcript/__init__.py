@@ -1,0 +1,1 @@
+"""Keep what a command said: record it, play it, hand it out."""

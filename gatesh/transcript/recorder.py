@@ -1,0 +1,156 @@
+"""Recording the output of one command, byte for byte, with the order and the times.
+
+Every byte is in a file before it is passed on, so nothing is shown that is not
+recorded; a broker that is killed leaves the files for the next one.  A stream
+longer than its limits keeps its head and its tail, its full length and its full
+digest.
+
+    DIR/stdout, DIR/stderr (or DIR/tty)   the bytes
+    DIR/timing                            JSON lines: [seconds, "o" | "e" | "t", bytes]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAMES = {"o": "stdout", "e": "stderr", "t": "tty"}
+MERGE_S = 0.005  # chunks of one stream closer than this share a line of timing
+
+# Keeps a finished file, returns (SHA-256, length); keeps bytes, returns their SHA-256.
+Adopt = Callable[[Path], tuple[str, int]]
+Put = Callable[[bytes], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bytes of a stream are kept from its start and from its end."""
+
+    head: int = 32 << 20
+    tail: int = 1 << 20
+
+
+class _Stream:
+    """One stream: its file, its digest, and its last bytes once the file is full."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self.limits = limits
+        self.bytes = 0
+        self.digest = hashlib.sha256()
+        self.tail = bytearray()
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, data: bytes | memoryview) -> None:
+        room = self.limits.head - self.bytes
+        if room > 0:
+            part = memoryview(data)[:room]
+            while part:
+                part = part[os.write(self.fd, part) :]
+        if len(data) > room:
+            self.tail += memoryview(data)[max(room, 0) :]
+            # Trimmed in large steps: moving the whole tail for every chunk would be quadratic.
+            if len(self.tail) > 2 * self.limits.tail:
+                del self.tail[: -self.limits.tail]
+        self.digest.update(data)
+        self.bytes += len(data)
+
+    def finish(self, adopt: Adopt, put: Put) -> dict[str, Any]:
+        os.close(self.fd)
+        sha256, length = adopt(self.path)
+        found: dict[str, Any] = {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
+        beyond = self.bytes - length
+        if not beyond:
+            return {**found, "kept": "all"}
+        tail = bytes(self.tail[-min(beyond, self.limits.tail) :])
+        return {**found, "kept": {"head": [length, sha256], "tail": [len(tail), put(tail)]}}
+
+
+class Recorder:
+    """Records the streams of one command into *directory*.
+
+    Safe to use from one thread per stream.  Raises OSError when a byte cannot be
+    written: the caller then has to stop the command.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.directory = directory
+        self.limits = limits
+        self.clock = clock
+        self.began = clock()
+        self.lock = threading.Lock()
+        self.streams: dict[str, _Stream] = {}
+        self.timing: _Stream | None = None
+        self.last: tuple[float, str, int] | None = None
+        directory.mkdir(mode=0o700)
+
+    def write(self, letter: str, data: bytes | memoryview) -> None:
+        """Record *data* as output on the stream `o`, `e` or `t`."""
+        with self.lock:
+            stream = self.streams.get(letter)
+            if stream is None:
+                path = self.directory / NAMES[letter]
+                stream = self.streams[letter] = _Stream(path, self.limits)
+            stream.write(data)
+            self._note(letter, len(data))
+
+    def _note(self, letter: str, count: int) -> None:
+        now = self.clock() - self.began
+        if self.last is not None:
+            since, same, bytes = self.last
+            if same == letter and now - since < MERGE_S:
+                self.last = (since, letter, bytes + count)
+                return
+            self._line(self.last)
+        self.last = (now, letter, count)
+
+    def _line(self, note: tuple[float, str, int]) -> None:
+        if self.timing is None:
+            self.timing = _Stream(self.directory / "timing", self.limits)
+        self.timing.write(b'[%.6f,"%s",%d]\n' % (note[0], note[1].encode(), note[2]))
+
+    def finish(self, adopt: Adopt, put: Put) -> dict[str, Any]:
+        """Close all files, hand them to *adopt*, and return the `streams` of the entry.
+
+        What is written afterwards starts new files, as a new record.
+        """
+        with self.lock:
+            if self.last is not None:
+                self._line(self.last)
+                self.last = None
+            found = {NAMES[k]: s.finish(adopt, put) for k, s in sorted(self.streams.items())}
+            if self.timing is not None:
+                found["timing"] = self.timing.finish(adopt, put)
+            self.streams, self.timing = {}, None
+            return found
+
+    def discard(self) -> None:
+        """Remove the directory, which `finish` has left empty."""
+        try:
+            self.directory.rmdir()
+        except FileNotFoundError:
+            pass
+
+
+def salvage(directory: Path, adopt: Adopt) -> dict[str, Any]:
+    """Return the `streams` of what a broker that was killed had recorded in *directory*."""
+    found = {}
+    for name in (*NAMES.values(), "timing"):
+        path = directory / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        sha256, length = adopt(path)
+        found[name] = {"bytes": length, "sha256": sha256, "kept": "all"}
+    directory.rmdir()
+    return found
