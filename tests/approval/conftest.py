@@ -1,0 +1,16 @@
+"""The small world of `approval_world`, with three people in it."""
+
+from __future__ import annotations
+
+import pytest
+from approval_world import World
+
+
+@pytest.fixture
+def world() -> World:
+    """Alice asks from her account; bob and carol may answer."""
+    found = World()
+    found.person("alice@example.com", accounts=["alice"])
+    found.person("bob@example.com", accounts=["bob"], teams=["sre"])
+    found.person("carol@example.com", teams=["security"])
+    return found
