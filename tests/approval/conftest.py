@@ -1,9 +1,10 @@
-"""The small world of `approval_world`, with three people in it."""
+"""The small world of `world`, with three people in it."""
 
 from __future__ import annotations
 
 import pytest
-from approval_world import World
+
+from .world import World
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from approval_world import NOON, SecurityKey, key_of, request_bytes, root
 
 from gatesh import document
 from gatesh.approval.check import WHY, authenticate, bind
@@ -15,6 +14,8 @@ from gatesh.approval.decision import LogHead
 from gatesh.approval.roster import Person, Roster
 from gatesh.errors import Refused
 from gatesh.keys import sshsig
+
+from .world import NOON, SecurityKey, key_of, request_bytes, root
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 VECTORS = Path(__file__).parents[1] / "vectors" / "decision"
