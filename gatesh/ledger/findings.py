@@ -1,0 +1,150 @@
+"""What an audit can find: one code for each kind of damage, with what to do about it.
+
+`error` means the log does not prove what it should; `warning` wants a person's
+eye; `info` is said for completeness.  Only errors make a report not ok.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["error", "warning", "info"]
+_EACH: Final = 100  # findings of one code that are listed; the rest is counted
+
+_RESTORE = "restore the log from a backup and compare it with the heads that approvers remember"
+_ASK = "ask the people named, and keep a copy of the log as it is now"
+_FORGED = "treat every entry after the last agreed head as unproven; look for who holds the key"
+_TILES = "tiles are derived: remove ledger/tile and restart the broker, which writes them again"
+_BROKER = "a gatesh broker does not write this: find out which program did"
+_BLOBS = "restore the file from a backup; its name is its SHA-256"
+
+CODES: Final[Mapping[str, tuple[Severity, str]]] = {
+    # the checkpoint
+    "checkpoint-missing": ("error", _RESTORE),
+    "checkpoint-malformed": ("error", _RESTORE),
+    "checkpoint-unsigned": ("error", _RESTORE),
+    "checkpoint-wrong-key": ("error", _FORGED),
+    "checkpoint-unknown-key": ("error", "check that this is the log you mean to audit"),
+    "checkpoint-bad-signature": ("error", _RESTORE),
+    "vkey-missing": ("error", "give the log's key with --vkey; approvers' clients remember it"),
+    "vkey-changed": ("error", _FORGED),
+    "key-unconfirmed": ("info", "give --vkey with the key that an approver remembers"),
+    # against heads from outside
+    "older-than-known-head": ("error", _FORGED),
+    "forked": ("error", _FORGED),
+    # the journal
+    "root-mismatch": ("error", _RESTORE),
+    "cut-at-record": ("error", _RESTORE),
+    "cut-inside-record": ("error", _RESTORE),
+    "entries-missing": ("error", _RESTORE),
+    "entry-changed": ("error", _RESTORE),
+    "entry-malformed": ("error", _RESTORE),
+    "entry-duplicated": ("error", _RESTORE),
+    "entries-reordered": ("error", _RESTORE),
+    "entry-misnumbered": ("error", _BROKER),
+    "unacknowledged-tail": ("info", "the broker moves them to quarantine/ when it starts"),
+    "stray-file": ("warning", "look at it; nothing in ledger/ but the log's own files is its"),
+    "not-a-file": ("error", "somebody put a link or device in place of a file of the log"),
+    # tiles
+    "tile-missing": ("warning", _TILES),
+    "tile-wrong": ("error", _TILES),
+    "tile-stray": ("warning", _TILES),
+    # entries by themselves
+    "entry-shape": ("error", _BROKER),
+    "script-mismatch": ("error", _BROKER),
+    "back-dated": ("error", "entries were written with a false time; see who could set it"),
+    "clock-step": ("warning", "compare with the machine's time service; the order still holds"),
+    "silence": ("warning", "find out whether the machine slept or the broker was stopped"),
+    "wrong-log": ("error", "the entries belong to another log: they were copied here"),
+    "entry-after-close": ("error", _BROKER),
+    # the life of the broker
+    "log-open": ("info", "nothing to do: the log is in use"),
+    "recovered": ("info", "lines that were never acknowledged lie in ledger/quarantine"),
+    "quarantine-changed": ("warning", "the quarantined bytes are not the ones recorded"),
+    "unclean-stop": ("warning", "look for commands that were lost at that time"),
+    "stop-unrecorded": ("warning", "the broker said it stopped cleanly, and no entry shows it"),
+    # requests and decisions
+    "command-duplicate": ("error", _BROKER),
+    "request-duplicate": ("error", _BROKER),
+    "request-unknown": ("error", _BROKER),
+    "request-mismatch": ("error", _BROKER),
+    "request-state": ("error", _BROKER),
+    "decision-without-request": ("error", _ASK),
+    "decision-mismatch": ("error", _ASK),
+    "decision-invalid": ("error", _ASK),
+    "decision-forked-log": ("error", _FORGED),
+    "self-approval": ("error", _ASK),
+    "reviewed-too-late": ("error", _ASK),
+    "roster-missing": ("error", _BROKER),
+    "policy-unknown": ("error", _BROKER),
+    "signatures-unchecked": ("warning", "run the audit with gatesh's own checks"),
+    # runs
+    "start-unknown": ("error", _ASK),
+    "start-twice": ("error", _ASK),
+    "start-denied": ("error", _ASK),
+    "start-without-approval": ("error", _ASK),
+    "start-other-script": ("error", _ASK),
+    "start-too-late": ("error", _ASK),
+    "finish-without-start": ("error", _BROKER),
+    "unfinished-command": ("warning", "nobody knows how it ended; look for traces of it"),
+    "still-running": ("info", "run the audit again when it has finished"),
+    # blobs
+    "transcript-missing": ("error", _BLOBS),
+    "transcript-changed": ("error", _BLOBS),
+    "blob-missing": ("error", _BLOBS),
+    "blob-changed": ("error", _BLOBS),
+    "blob-extra": ("warning", "no entry names it: it is the rest of a crash, or was put there"),
+    # the report itself
+    "more": ("info", "see the first findings of this kind"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """One thing an audit has to say.  `index` is the entry it is about, None for none."""
+
+    code: str
+    index: int | None
+    meaning: str
+    advice: str
+    severity: Severity
+
+
+class Findings:
+    """Collects findings; the first hundred of each code are kept, the others counted."""
+
+    def __init__(self) -> None:
+        self._found: list[AuditFinding] = []
+        self._count: Counter[str] = Counter()
+
+    def add(self, code: str, index: int | None, meaning: str) -> None:
+        """Note one finding; *code* must be in `CODES`."""
+        severity, advice = CODES[code]
+        self._count[code] += 1
+        if self._count[code] <= _EACH:
+            self._found.append(AuditFinding(code, index, meaning, advice, severity))
+
+    def has(self, code: str) -> bool:
+        """Tell whether there is a finding of *code*."""
+        return self._count[code] > 0
+
+    def result(self) -> tuple[AuditFinding, ...]:
+        """Return everything found: errors first, then by entry."""
+        rank = {"error": 0, "warning": 1, "info": 2}
+        found = list(self._found)
+        for code, count in self._count.items():
+            if count > _EACH:
+                severity, advice = CODES["more"]
+                more = f"{count - _EACH:,} further findings of the kind {code}"
+                found.append(AuditFinding("more", None, more, advice, severity))
+        return tuple(
+            sorted(found, key=lambda f: (rank[f.severity], -1 if f.index is None else f.index))
+        )
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing found is an error."""
+        return not any(CODES[code][0] == "error" for code in self._count)
