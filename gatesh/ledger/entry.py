@@ -134,10 +134,11 @@ _REVISION: Final[Mapping[str, Check]] = {
     "request_sha256": _digest,
 }
 _ENDED: Final[Mapping[str, Check]] = {"id": _id, "why": _text}
+_ORIGIN: Final[Mapping[str, Check]] = {"origin": _text, "vkey": _text}
 
 REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
-    "ledger.opened": {"origin": _text, "vkey": _text},
-    "ledger.closed": {"origin": _text, "vkey": _text},
+    "ledger.opened": _ORIGIN,
+    "ledger.closed": _ORIGIN,
     "ledger.recovered": {"quarantine_sha256": _digest, "bytes": _count},
     "broker.started": {**_PROCESS, "clean": _flag},
     "broker.stopped": _PROCESS,
@@ -176,6 +177,8 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
         "decisions": _indexes,
     },
     "command.finished": {"id": _id, "seconds": _number, "streams": _object},
+    # What background children wrote after the end of their shell was recorded.
+    "command.output": {"id": _id, "streams": _object},
     "command.lost": {"id": _id},
     "heartbeat": {},
 }
@@ -197,15 +200,15 @@ def faults(entry: Mapping[str, Any]) -> list[str]:
             found.append(f"{name} is missing")
         elif not check(entry[name]):
             found.append(f"{name} is not as specified")
-    if entry["type"] == "command.finished" and not found:
-        found += _ending_faults(entry)
+    if entry["type"] == "command.finished" and ("exit" in entry) == ("signal" in entry):
+        found.append("exactly one of exit and signal must be given")
+    if "streams" in required and not found:
+        found += _stream_faults(entry)
     return found
 
 
-def _ending_faults(entry: Mapping[str, Any]) -> list[str]:
+def _stream_faults(entry: Mapping[str, Any]) -> list[str]:
     found = []
-    if ("exit" in entry) == ("signal" in entry):
-        found.append("exactly one of exit and signal must be given")
     for name, stream in entry["streams"].items():
         if name not in STREAMS:
             found.append(f"unknown stream {name!r}")
@@ -234,7 +237,7 @@ def _stream(value: Any) -> bool:
 
 
 def kept_blobs(entry: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return (digest, bytes) of each transcript blob that a `command.finished` names.
+    """Return (digest, bytes) of each transcript blob that the streams of *entry* name.
 
     A part of no bytes has no blob.
     """

@@ -20,6 +20,7 @@ CLOSING: Final = frozenset(
     {
         "command.finished",
         "command.lost",
+        "command.output",
         "request.cancelled",
         "request.expired",
         "request.lapsed",

@@ -354,6 +354,14 @@ class Ledger:
         """The newest durable checkpoint, a signed note."""
         return self._published[1]
 
+    def signed_head(self) -> tuple[bytes, int, str]:
+        """Return the newest checkpoint, the size it is for, and the key it verifies with.
+
+        One look: between reading `checkpoint` and `head` the log may have grown.
+        """
+        head, checkpoint = self._published
+        return checkpoint, head.size, str(self._key)
+
     def root_at(self, size: int) -> bytes:
         """Return the root when the log had *size* entries; raise `IndexError` if it never had."""
         with self._round:
