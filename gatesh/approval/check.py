@@ -16,35 +16,14 @@ from gatesh.approval import request as requests
 from gatesh.approval.decision import NAMESPACE, Decision
 from gatesh.approval.quorum import can_answer
 from gatesh.approval.roster import Roster
+from gatesh.approval.why import WHY, refused
 from gatesh.document import MalformedDocument
-from gatesh.errors import Refused
 from gatesh.keys import sshsig
 from gatesh.keys.publickey import PublicKey
 
-AHEAD = timedelta(seconds=60)  # how far a signer's clock may run before ours
+__all__ = ["AHEAD", "WHY", "Accepted", "Signed", "authenticate", "bind", "check", "not_self"]
 
-WHY: Mapping[str, str] = {
-    **sshsig.WHY,
-    "decision-malformed": "what was signed is not a decision document",
-    "request-malformed": "the request held here is not a request document",
-    "key-unknown": "the signing key is not in the roster",
-    "key-not-yours": "the signing key belongs to somebody else than `by` names",
-    "key-not-valid": "the signing key was not valid at the time of the decision",
-    "request-other": "the decision names another request",
-    "digest-other": "the decision was made for other bytes than this request's",
-    "revision-stale": "the decision answers an older revision of this request",
-    "too-early": "the decision is dated before the request was opened",
-    "too-late": "the decision is dated after the time for answers",
-    "from-the-future": "the decision is dated in the future",
-    "self-person": "the person is the human behind the request",
-    "self-account": "the person owns the account that asked",
-    "self-key": "the key belongs to the human behind the request",
-    "log-other": "the decision witnesses another ledger",
-    "log-ahead": "the decision witnesses more entries than this ledger has",
-    "log-forked": "the decision witnesses a history that is not this ledger's",
-    "not-eligible": "the person is in none of the teams this request needs",
-    "presence-needed": "this request needs a security key that is touched",
-}
+AHEAD = timedelta(seconds=60)  # how far a signer's clock may run before ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +131,7 @@ def check(
         raise refused("revision-stale", f"revision {asked['revision']}, now {revision}")
     _in_time(answer, asked, now)
     for record in (requester, asked["requester"]):
-        _not_self(answer.by, key, record, roster)
+        not_self(answer.by, key, record, roster)
     _witnesses(answer, asked["origin"], origin, on_history, log_size)
     assurance = "presence" if key.sk else "key"
     if answer.decision == "approve":
@@ -179,12 +158,8 @@ def check(
 def not_self(person: str, key: PublicKey, requester: Mapping[str, Any], roster: Roster) -> None:
     """Raise `Refused` if *person* or *key* is in any way the one who asked.
 
-    For the approver's client: refuse before signing, not only after.
+    Also for the approver's client: refuse before signing, not only after.
     """
-    _not_self(person, key, requester, roster)
-
-
-def _not_self(person: str, key: PublicKey, requester: Mapping[str, Any], roster: Roster) -> None:
     human, user = requester.get("person"), requester.get("user")
     if human is not None and str(human).casefold() == person.casefold():
         raise refused("self-person", person)
@@ -226,8 +201,3 @@ def _witnesses(
         raise refused("log-ahead", f"{log.size} entries, here {log_size}")
     if not on_history(log.size, log.root):
         raise refused("log-forked", f"at {log.size} entries")
-
-
-def refused(why: str, detail: str = "") -> Refused:
-    """Return the error for *why*, in the words of the one table."""
-    return Refused(f"{WHY[why]}: {detail}" if detail else WHY[why], why=why)
