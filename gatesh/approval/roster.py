@@ -88,10 +88,7 @@ class Roster:
 
     def people_document(self) -> dict[str, Any]:
         """Return people as documents and `people.json` hold them."""
-        return {
-            p.name: {"accounts": list(p.accounts), "teams": list(p.teams)}
-            for p in self.people.values()
-        }
+        return people_document(self.people)
 
     def document(self) -> dict[str, Any]:
         """Return the roster document, whose SHA-256 is its identity."""
@@ -179,6 +176,11 @@ class Roster:
         return Roster(signers_text.without(self.allowed_signers, gone), self.people)
 
 
+def people_document(people: Mapping[str, Person]) -> dict[str, Any]:
+    """Return *people* as documents and `people.json` hold them."""
+    return {p.name: {"accounts": list(p.accounts), "teams": list(p.teams)} for p in people.values()}
+
+
 def _people(found: Any) -> dict[str, Person]:
     if not isinstance(found, dict):
         raise BadRoster(["people: not an object of names"])
@@ -204,15 +206,15 @@ def _problems_of_people(people: Mapping[str, Person]) -> Iterable[str]:
     owner: dict[str, str] = {}
     for name, person in people.items():
         if not PRINCIPAL.fullmatch(name):
-            yield f"people: {name!r} cannot be a person's name (use an e-mail address)"
+            yield f"people: {name}: cannot be a person's name (use an e-mail address)"
         # bob@example.com and Bob@example.com would be one human who counts as two.
         if (other := seen.setdefault(name.casefold(), name)) != name:
-            yield f"people: {name} and {other} differ only in case"
+            yield f"people: {name}: differs from {other} only in case"
         for account in person.accounts:
             if not _ACCOUNT.fullmatch(account):
                 yield f"people: {name}: {account!r} is not a login name"
             if (other := owner.setdefault(account, name)) != name:
-                yield f"people: account {account} belongs to both {other} and {name}"
+                yield f"people: {name}: account {account} belongs to {other} already"
         for team in person.teams:
             if not _TEAM.fullmatch(team) or team == ANYBODY:
                 yield f"people: {name}: {team!r} cannot be a team's name"

@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -49,7 +49,7 @@ class LogKey:
 
     origin: str
     kept: str
-    _key: SigningKey
+    _key: SigningKey = field(repr=False)
 
     @classmethod
     def open(cls, state_dir: Path, host: str, *, use_keyring: bool) -> LogKey:

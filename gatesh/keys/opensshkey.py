@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nacl.signing import SigningKey
 
@@ -36,13 +36,18 @@ class PrivateKey:
 
     public: PublicKey
     comment: str
-    _key: SigningKey
+    _key: SigningKey = field(repr=False)
 
     @classmethod
     def from_seed(cls, seed: bytes, comment: str = "") -> PrivateKey:
         """Return the key of a 32-byte RFC 8032 seed."""
         key = SigningKey(seed)
         return cls(PublicKey(ED25519, bytes(key.verify_key)), comment, key)
+
+    @property
+    def seed(self) -> bytes:
+        """The 32 secret bytes."""
+        return bytes(self._key)
 
     def sign(self, data: bytes) -> bytes:
         """Return an SSH signature blob for *data*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -14,28 +15,40 @@ from gatesh.errors import KeyTrouble
 _LONGEST = 64 * 1024
 
 
-def read(path: Path, *, what: str, owner_only: bool = True) -> bytes:
+def read(path: Path, *, what: str, strict: bool = True) -> bytes:
     """Return the content of *path*; raise `KeyTrouble` unless it is this account's alone.
 
-    A link, another owner, a second hard link or any access for group and others is refused;
-    `owner_only=False` drops these checks for public files.  Raises `FileNotFoundError` as is.
+    Another owner and any access for group and others are refused, and with *strict* links of
+    both kinds too (people do link their own `~/.ssh` keys).  Raises `FileNotFoundError` as is.
     """
+    return _read(path, what, private=True, strict=strict)
+
+
+def read_public(path: Path, *, what: str) -> bytes:
+    """Return the content of a small file that others may read."""
+    return _read(path, what, private=False, strict=False)
+
+
+def _read(path: Path, what: str, *, private: bool, strict: bool) -> bytes:
+    # O_NONBLOCK: opening a fifo must not wait for a writer.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-    if owner_only:
-        flags |= os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, flags | (os.O_NOFOLLOW if strict else 0))
     except FileNotFoundError:
         raise
     except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise KeyTrouble(f"{what} {path} is a link, not a file") from None
         raise KeyTrouble(f"cannot open {what} {path}: {problem.strerror}") from None
     with os.fdopen(descriptor, "rb") as file:
         # On the open descriptor: the name could point elsewhere by now.
-        status = _settled(descriptor)
+        status = _settled(descriptor) if strict else os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyTrouble(f"{what} {path} is not a regular file")
-        if owner_only:
+        if private:
             _private(path, status, what)
+        if strict and status.st_nlink != 1:
+            raise KeyTrouble(f"{what} {path} has a second name (hard link)")
         data = file.read(_LONGEST + 1)
     if len(data) > _LONGEST:
         raise KeyTrouble(f"{what} {path} is longer than a key can be")
@@ -61,8 +74,6 @@ def _private(path: Path, status: os.stat_result, what: str) -> None:
             f"{what} {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
             hint=f"close it with `chmod 600 {path}` and consider the key known to them",
         )
-    if status.st_nlink != 1:
-        raise KeyTrouble(f"{what} {path} has a second name (hard link)")
 
 
 def create(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
