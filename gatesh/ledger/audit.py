@@ -1,0 +1,373 @@
+"""The audit: re-derive everything from the bytes, trust nothing that was computed before.
+
+    checkpoint → lines → leaf hashes → root → tiles → lives → blobs → heads from outside
+
+Nothing is locked and nothing written, so it can run beside the broker: the
+checkpoint is read first, then exactly the entries that it covers.  Memory does
+not grow with the log but for 16 bytes per entry.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from gatesh import document
+from gatesh.ledger import entry as entries
+from gatesh.ledger import note, tiles
+from gatesh.ledger.blobcheck import BlobCheck
+from gatesh.ledger.checks import Checks
+from gatesh.ledger.findings import AuditFinding, Findings
+from gatesh.ledger.journal import CURRENT, SPLIT, numbered
+from gatesh.ledger.lives import Lives
+from gatesh.ledger.merkle import HASH, WIDTH, Head, Tree, leaf_hash
+from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note
+from gatesh.ledger.order import Order
+from gatesh.ledger.reading import Directory, Log
+from gatesh.ledger.tiles import ENTRIES, Tile
+
+Progress = Callable[[int, int], None]
+
+_OWN: Final = frozenset({".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine"})
+_PASSING: Final = frozenset({"checkpoint.tmp", "log.jsonl.tmp", "vkey.tmp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found.  `head` is the one computed, not the one claimed.
+
+    `protected_until` is the size up to which a second person's signature, or a
+    head from outside, holds the history still; what comes after is protected
+    only by the machine that writes it.
+    """
+
+    ok: bool
+    origin: str
+    entries: int
+    head: Head
+    requests: int
+    signatures: int
+    transcripts_bytes: int
+    findings: tuple[AuditFinding, ...]
+    seen_by: Mapping[str, int] = field(default_factory=dict)
+    protected_until: int = 0
+
+
+def audit(
+    state: Path,
+    *,
+    vkey: str | None = None,
+    known_heads: Sequence[Head] = (),
+    checks: Checks | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Audit the log and blobs in the directory *state*.
+
+    *vkey* is the log's key as somebody outside remembers it; without it the one
+    that lies beside the log is taken, and the report says so.  *known_heads* are
+    heads that were seen before.  *checks* verifies decisions; without it they are
+    only compared.  Raises `NotFound` when there is no log at all.
+    """
+    return _Audit(Path(state), vkey, known_heads, checks, progress).run()
+
+
+class _Audit:
+    def __init__(
+        self,
+        state: Path,
+        vkey: str | None,
+        known_heads: Sequence[Head],
+        checks: Checks | None,
+        progress: Progress | None,
+    ) -> None:
+        self.findings = Findings()
+        self.directory = Directory(state / "ledger", self.findings)
+        self.vkey, self.known_heads = vkey, known_heads
+        self.progress = progress or (lambda done, total: None)
+        self.log = Log(self.directory)
+        self.tree = Tree(self.log.leaves)
+        self.order = Order()
+        self.blobs = BlobCheck(state / "blobs", self.findings)
+        self.checks = checks
+        self.differs: list[int] = []  # entries whose hash is not the one in its tile
+        self.bad_tiles: list[tuple[str, Tile]] = []
+
+    def run(self) -> Report:
+        try:
+            return self._run()
+        finally:
+            self.directory.close()
+
+    def _run(self) -> Report:
+        key = self._key()
+        stored = self.directory.read("checkpoint")
+        claimed = self._checkpoint(stored, key)
+        size = claimed.head.size if claimed is not None else self.log.count()
+        origin = key.name if key else claimed.origin if claimed else ""
+        self.lives = Lives(
+            self.findings,
+            key=str(key) if key else None,
+            origin=origin,
+            blob=self.blobs.read,
+            on_history=self._on_history,
+            checks=self.checks,
+        )
+        self._read(size)
+        self._root(claimed, stored)
+        self._files(stored)
+        self._tiles(stored)
+        self.lives.finish()
+        self._rescan(set(self.blobs.finish()), set(self.lives.duplicates()))
+        protected = self._outside()
+        requests = self.lives.requests
+        return Report(
+            self.findings.ok,
+            origin,
+            self.tree.size,
+            self.tree.head(),
+            requests.count,
+            requests.signatures,
+            self.blobs.transcripts_bytes,
+            self.findings.result(),
+            dict(sorted(requests.seen_by.items())),
+            max([protected, *requests.seen_by.values()]),
+        )
+
+    # ---- key and checkpoint ----
+
+    def _key(self) -> Key | None:
+        beside = self.directory.read("vkey")
+        if self.vkey is not None:
+            key = Key.parse(self.vkey)
+            if beside != f"{key}\n".encode():
+                self.findings.add("vkey-changed", None, "ledger/vkey is not the key you gave")
+            return key
+        if beside is None:
+            self.findings.add("vkey-missing", None, "there is no ledger/vkey and no key was given")
+            return None
+        try:
+            key = Key.parse(beside.decode())
+        except (MalformedNote, UnicodeDecodeError) as problem:
+            self.findings.add("vkey-changed", None, f"ledger/vkey cannot be read: {problem}")
+            return None
+        if beside != f"{key}\n".encode():
+            self.findings.add("vkey-changed", None, "ledger/vkey is not one line")
+        self.findings.add("key-unconfirmed", None, "the key was taken from the log's own directory")
+        return key
+
+    def _checkpoint(self, stored: bytes | None, key: Key | None) -> Checkpoint | None:
+        """Return what the checkpoint claims, whoever signed it."""
+        add = self.findings.add
+        if stored is None:
+            add("checkpoint-missing", None, "nothing says how many entries there must be")
+            return None
+        try:
+            signed = Note.parse(stored)
+            claimed = Checkpoint.parse(signed.text)
+        except MalformedNote as problem:
+            unsigned = stored.count("— ".encode()) == 0
+            code = "checkpoint-unsigned" if unsigned else "checkpoint-malformed"
+            add(code, None, f"the checkpoint cannot be read: {problem}")
+            return None
+        if key is not None:
+            try:
+                note.open_checkpoint(stored, key)
+            except note.BadNoteSignature as problem:
+                ids = {s.key_id for s in signed.signatures if s.name == key.name}
+                if key.id in ids or claimed.origin != key.name:
+                    add("checkpoint-bad-signature", None, str(problem))
+                elif ids:
+                    add("checkpoint-wrong-key", None, f"{problem}, but by {ids.pop().hex()}")
+                else:
+                    add("checkpoint-unknown-key", None, str(problem))
+        return claimed
+
+    # ---- lines ----
+
+    def _read(self, size: int) -> None:
+        for block in self.log.blocks(size):
+            first = self.tree.size
+            leaves = [leaf_hash(line) for line in block]
+            self.tree.extend(leaves)
+            for n, line in enumerate(block, first):
+                self._entry(n, line)
+            self._block_tiles(first, block, leaves)
+            self.progress(self.tree.size, size)
+
+    def _entry(self, n: int, line: bytes) -> None:
+        try:
+            entry = entries.decode(line)
+        except entries.MalformedEntry as problem:
+            self.findings.add("entry-malformed", n, str(problem))
+            return
+        self.order.take(n, entry["n"])
+        faults = entries.faults(entry)
+        for fault in faults:
+            self.findings.add("entry-shape", n, f"{entry['type']}: {fault}")
+        for name, value in entry.items():
+            if name.endswith("sha256") or name == "streams":
+                self.blobs.named(value)
+        if faults:
+            return
+        if "streams" in entries.REQUIRED[entry["type"]]:
+            for sha, length in entries.kept_blobs(entry):
+                self.blobs.transcript(sha, length, n)
+        elif entry["type"] == "command.submitted" and entry.get("script") is None:
+            self.blobs.present(entry["script_sha256"], n)
+        elif entry["type"] == "ledger.recovered":
+            self._recovered(entry)
+        self.lives.take({**entry, "n": n})
+
+    def _recovered(self, entry: Mapping[str, Any]) -> None:
+        sha, n = entry["quarantine_sha256"], entry["n"]
+        name = f"quarantine/{entry.get('first')}-{sha}"
+        data = self.directory.read(name)
+        if data is None or len(data) != entry["bytes"] or document.sha256(data) != sha:
+            self.findings.add("quarantine-changed", n, f"ledger/{name} is not what was put there")
+        self.findings.add("recovered", n, f"{entry['bytes']:,} bytes were never acknowledged")
+
+    # ---- root ----
+
+    def _moved(self, stored: bytes | None) -> bool:
+        """Tell whether the broker has written while we read."""
+        if self.directory.read("checkpoint") == stored:
+            time.sleep(0.1)  # a round may be between its tiles and its checkpoint
+        return self.directory.read("checkpoint") != stored
+
+    def _root(self, claimed: Checkpoint | None, stored: bytes | None) -> None:
+        log, add = self.log, self.findings.add
+        self.order.judge(self.findings)
+        for name in log.overlong:
+            add("file-too-long", None, f"{name} has more than {SPLIT:,} lines")
+        if claimed is None:
+            return
+        if log.found < claimed.head.size:
+            code = "cut-inside-record" if log.torn else "cut-at-record"
+            add(
+                code,
+                log.found,
+                f"the checkpoint covers {claimed.head.size:,} entries, {log.found:,} are there",
+            )
+        elif log.behind and not log.overlong and not self._moved(stored):
+            add("unacknowledged-tail", None, f"{log.behind:,} bytes lie behind the checkpoint")
+        if self.tree.root() != claimed.head.root:
+            add("root-mismatch", None, "the entries do not have the root that was signed for them")
+            if self._tile_root(claimed.head.size) == claimed.head.root:
+                # The tiles are sound, so they say which entries are not.
+                for n in self.differs:
+                    add("entry-changed", n, "its hash is not the one in the tile under the root")
+                self.bad_tiles = []
+
+    def _tile_root(self, size: int) -> bytes | None:
+        tree = Tree()
+        for tile in tiles.needed(size):
+            if tile.level == 0:
+                data = self.directory.read(tile.path)
+                if data is None or len(data) != tile.width * HASH:
+                    return None
+                tree.extend([data[i : i + HASH] for i in range(0, len(data), HASH)])
+        return tree.root()
+
+    def _on_history(self, size: int, root: bytes) -> bool:
+        try:
+            return self.tree.root(size) == root
+        except (IndexError, ValueError):
+            return False
+
+    # ---- tiles ----
+
+    def _block_tiles(self, first: int, block: list[bytes], leaves: list[bytes]) -> None:
+        index = first // WIDTH
+        place = Tile(0, index, len(block))
+        data = self.directory.read(place.path)
+        if data is None:
+            self.bad_tiles.append(("tile-missing", place))
+        elif data != b"".join(leaves):
+            self.bad_tiles.append(("tile-wrong", place))
+            if len(self.differs) < 1000:
+                self.differs += [
+                    first + i for i, leaf in enumerate(leaves) if data[i * HASH :][:HASH] != leaf
+                ]
+        place = Tile(ENTRIES, index, len(block))
+        data = self.directory.read(place.path)
+        if data is None:
+            self.bad_tiles.append(("tile-missing", place))
+        elif data != tiles.bundle(block):
+            self.bad_tiles.append(("tile-wrong", place))
+
+    def _tiles(self, stored: bytes | None) -> None:
+        if not self.findings.has("root-mismatch"):
+            for tile in tiles.needed(self.tree.size):
+                if tile.level >= 1:
+                    data = self.directory.read(tile.path)
+                    if data is None:
+                        self.bad_tiles.append(("tile-missing", tile))
+                    elif data != tiles.hashes(self.tree, tile):
+                        self.bad_tiles.append(("tile-wrong", tile))
+        strays = []
+        for path, plain in self.directory.walk("tile"):
+            found = Tile.parse(path)
+            if not plain or found is None or not tiles.belongs(found, self.tree.size):
+                strays.append(path)
+        if (strays or self.bad_tiles) and self._moved(stored):
+            # Growing tiles were renamed under our eyes; full ones never change.
+            self.bad_tiles = [(code, tile) for code, tile in self.bad_tiles if tile.width == WIDTH]
+            strays = []
+        for path in strays:
+            self.findings.add("tile-stray", None, f"{path} is no tile of this log")
+        for code, tile in self.bad_tiles:
+            first = tile.index * WIDTH if tile.level <= 0 else None
+            what = "is not there" if code == "tile-missing" else "is not what the entries give"
+            self.findings.add(code, first, f"{tile.path} {what}")
+
+    # ---- files ----
+
+    def _files(self, stored: bytes | None) -> None:
+        own = _OWN | {numbered(k) for k in range(self.tree.size // SPLIT)}
+        strange = set(os.listdir(self.directory.fd)) - own
+        if strange and self._moved(stored):
+            strange -= {numbered(self.tree.size // SPLIT), *_PASSING}
+        for name in sorted(strange):
+            self.findings.add("stray-file", None, f"ledger/{name} is no file of a log")
+
+    def _rescan(self, changed: set[str], duplicates: set[str]) -> None:
+        """Find the entries that name a changed blob, or use an id again.  Rare, so read again."""
+        if not changed and not duplicates:
+            return
+        seen: set[str] = set()
+        log = Log(self.directory)
+        for block in log.blocks(self.tree.size):
+            for n, line in enumerate(block, log.found - len(block)):
+                text = line.decode("ascii", "replace")
+                for sha in changed:
+                    if sha in text:
+                        code = "transcript-changed" if '"streams":' in text else "blob-changed"
+                        self.findings.add(code, n, f"the bytes of blob {sha} have changed")
+                if '"type":"command.submitted"' in text:
+                    for id in [id for id in duplicates if f'"id":"{id}"' in text]:
+                        if id in seen and '"joins":' not in text:
+                            self.findings.add("command-duplicate", n, f"{id} was submitted before")
+                        seen.add(id)
+
+    # ---- heads from outside ----
+
+    def _outside(self) -> int:
+        protected = 0
+        for head in self.known_heads:
+            if head.size > self.tree.size:
+                self.findings.add(
+                    "older-than-known-head",
+                    None,
+                    f"somebody saw {head.size:,} entries, and {self.tree.size:,} are left",
+                )
+            elif not self._on_history(head.size, head.root):
+                self.findings.add(
+                    "forked", None, f"the first {head.size:,} entries are not those somebody saw"
+                )
+            else:
+                protected = max(protected, head.size)
+        return protected

@@ -1,0 +1,66 @@
+"""What the audit asks of those who know signatures and rosters.
+
+The ledger room knows bytes, hashes and order.  Whether a signature is that of
+the person it names, by the roster of its day, and whether some people are enough
+people, is known to `gatesh.approval`; whoever starts an audit hands both in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class Verified(Protocol):
+    """A decision that passed every check, in the words of its `decision.accepted` entry."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def assurance(self) -> str: ...
+    @property
+    def request_sha256(self) -> str: ...
+
+
+class VerifyDecision(Protocol):
+    """Checks one decision as `formats.md` §2 demands; raises `Refused` with its word."""
+
+    def __call__(
+        self,
+        decision: bytes,
+        signature: bytes,
+        *,
+        request: bytes,  # the document, as stored
+        revision: int,  # the one that was current
+        roster: Mapping[str, Any],  # the `roster.loaded` entry of that day
+        requester: Mapping[str, Any],
+        origin: str,
+        on_history: Callable[[int, bytes], bool],  # did this log have that root at that size?
+        now: datetime,  # the time of the entry that accepted it
+        log_size: int,  # of the log at that moment
+        earlier: Collection[str],  # digests of older revisions
+    ) -> Verified: ...
+
+
+class QuorumMet(Protocol):
+    """Tells whether these people are enough, by the roster of that day."""
+
+    def __call__(
+        self, quorum: Mapping[str, int], people: Collection[str], roster: Mapping[str, Any]
+    ) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The two questions an audit cannot answer by itself."""
+
+    verify_decision: VerifyDecision
+    quorum_met: QuorumMet
