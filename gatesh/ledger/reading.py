@@ -12,8 +12,10 @@ import os
 import stat
 from array import array
 from collections.abc import Iterator
+from typing import Any
 
-from gatesh.errors import NotFound
+from gatesh.errors import NotFound, Tampered
+from gatesh.ledger import entry
 from gatesh.ledger.entry import LIMIT
 from gatesh.ledger.findings import Findings
 from gatesh.ledger.journal import CURRENT, SPLIT, numbered
@@ -180,3 +182,26 @@ class Log:
     def _remember(self, block: list[bytes], start: int) -> None:
         self._offsets.append(start)
         self.found += len(block)
+
+
+def entries(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the log in directory *path* that its checkpoint covers.
+
+    For listing, not for proving: lines are parsed, hashes are the audit's to check.
+    Raises `NotFound` when there is no log, `Tampered` where a line cannot be read.
+    """
+    directory = Directory(path, Findings())
+    try:
+        checkpoint = directory.read("checkpoint") or b""
+        size = checkpoint.split(b"\n")[1:2]
+        log = Log(directory)
+        for block in log.blocks(int(size[0]) if size and size[0].isdigit() else log.count()):
+            for line in block:
+                try:
+                    yield entry.decode(line)
+                except entry.MalformedEntry as problem:
+                    raise Tampered(
+                        f"a line of the log cannot be read: {problem}", hint="run `gatesh audit`"
+                    ) from None
+    finally:
+        directory.close()
