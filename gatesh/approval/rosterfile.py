@@ -6,7 +6,6 @@ temporary name and renamed, in an order in which every pair a crash can leave is
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -71,12 +70,14 @@ def _with_line(problem: str, people: str) -> str:
 def save(directory: Path, roster: Roster) -> None:
     """Write *roster* to *directory*; whoever reads meanwhile sees whole files only."""
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with contextlib.suppress(ConfigError):
+    try:
+        before: Mapping[str, Person] = load(directory).people
+    except ConfigError:
+        before = {}  # a broken roster is being replaced
+    if not before.keys() <= roster.people.keys():
         # Those who leave stay known, without accounts or teams, until their keys are gone.
-        leaving = {name: Person(name) for name in load(directory).people}
-        if not leaving.keys() <= roster.people.keys():
-            _write_people(directory, {**leaving, **roster.people})
-            _write(directory / SIGNERS, roster.allowed_signers)
+        _write_people(directory, {**{name: Person(name) for name in before}, **roster.people})
+        _write(directory / SIGNERS, roster.allowed_signers)
     _write_people(directory, roster.people)
     _write(directory / SIGNERS, roster.allowed_signers)
 
