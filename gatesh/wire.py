@@ -114,9 +114,9 @@ def submit(argv: "list[bytes]", cwd: bytes, env: "list[bytes]", fds: int) -> byt
     return head + b"".join(map(field, [cwd, *argv, *env]))
 
 
-def run(stdin: int, stdout: int, stderr: int, path: bytes, argv: "list[bytes]") -> bytes:
-    """Return the body of an R frame."""
-    head = bytes([stdin, stdout, stderr]) + u32(len(argv))
+def run(places: "list[int]", path: bytes, argv: "list[bytes]") -> bytes:
+    """Return the body of an R frame; *places* are those of descriptors 0, 1 and 2."""
+    head = bytes(places) + u32(len(argv))
     return head + b"".join(map(field, [path, *argv]))
 
 

@@ -26,7 +26,7 @@ def main(argv: "list[bytes]", ignored: "int | None") -> None:
     except Trouble as trouble:
         say(b"gatesh: error: %s\n" % trouble.args[0])
         say(b"gatesh: hint: %s; the command was not run\n" % trouble.args[1])
-        how, value = EXIT, TROUBLE
+        how, value = EXIT, trouble.status
     except (Exception, MemoryError) as bug:
         # Never a traceback and on: an agent must not get past gatesh by breaking it.
         say(b"gatesh: error: the client failed: %s\n" % ascii(bug).encode())
@@ -37,6 +37,10 @@ def main(argv: "list[bytes]", ignored: "int | None") -> None:
 
 class Trouble(Exception):
     """(what is wrong, what to do), both bytes: gatesh could not do its work."""
+
+    def __init__(self, what: bytes, hint: bytes, status: int = TROUBLE) -> None:
+        super().__init__(what, hint)
+        self.status = status
 
 
 def ask(

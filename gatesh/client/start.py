@@ -9,7 +9,7 @@ import posix
 import sys
 from _socket import socket
 
-from gatesh.client.ask import Trouble
+from gatesh.client.ask import TROUBLE, Trouble
 from gatesh.socketpath import GUARDED, check, connect, show
 
 # What the broker needs of the agent's environment: where the person's files are, nothing else.
@@ -98,8 +98,10 @@ def launch(environ: "dict[bytes, bytes]") -> None:
         words += part
     posix.close(ready)
     if words != b"ready\n":
-        what, _, hint = (words.strip() or b"it stopped without a word").partition(b"\n")
+        status, _, rest = words.partition(b"\n")
+        hint, _, what = rest.partition(b"\n")
         raise Trouble(
-            b"the broker could not start: " + what,
+            b"the broker could not start: " + (what.strip() or b"it stopped without a word"),
             hint.strip() or b"run `gatesh broker run` to see why",
+            int(status) if status.isdigit() else TROUBLE,
         )

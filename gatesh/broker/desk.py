@@ -1,0 +1,226 @@
+"""What people's commands ask of the broker: one JSON question, one JSON answer.
+
+Reading is free for whoever may connect; whatever changes something is either a
+signed decision (and speaks for itself) or tied to the account that asks.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from gatesh import __version__, wire
+from gatesh.approval.lifecycle import OPEN, RequestState
+from gatesh.broker.surroundings import Peer, ancestry
+from gatesh.document import stamp
+from gatesh.errors import GateshError, NotFound, Refused, UsageError
+from gatesh.gate import Gate
+from gatesh.model import read_id
+
+
+class Desk:
+    """Answers people.  Every method named after an operation returns its answer."""
+
+    def __init__(self, gate: Gate, stop: Callable[[], None]) -> None:
+        self.gate = gate
+        self.stop_server = stop
+        self.operations: dict[str, Callable[[dict[str, Any], Peer], dict[str, Any]]] = {
+            "status": self.status,
+            "pending": self.pending,
+            "request": self.request,
+            "blob": self.blob,
+            "head": self.head,
+            "roster": self.roster,
+            "decide": self.decide,
+            "cancel": self.cancel,
+            "wait": self.wait,
+            "stop": self.stop,
+        }
+
+    def serve(self, sock: socket.socket, peer: Peer, body: bytes) -> None:
+        """Answer the one question in *body*."""
+        try:
+            question = json.loads(body)
+            if not isinstance(question, dict):
+                raise UsageError("a question is a JSON object")
+            operation = self.operations.get(str(question.get("op")))
+            if operation is None:
+                raise UsageError(
+                    f"this broker ({__version__}) does not know {question.get('op')!r}",
+                    hint="stop it with `gatesh broker stop`; the next command starts the new one",
+                )
+            answer = {"ok": True, **operation(question, peer)}
+        except GateshError as error:
+            answer = {
+                "ok": False,
+                "error": str(error),
+                "hint": error.hint,
+                "kind": type(error).__name__,
+                "why": getattr(error, "why", None),
+            }
+        except (ValueError, TypeError, KeyError, RecursionError) as problem:
+            answer = {"ok": False, "error": f"not a question: {problem!r}", "kind": "UsageError"}
+        wire.send(sock, b"J", json.dumps(answer).encode())
+
+    # ---- reading ----------------------------------------------------------------
+
+    def status(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Who this broker is and what it is doing."""
+        head = self.gate.ledger.head
+        law = self.gate.law()
+        with self.gate.lock:
+            running = sorted(self.gate.running)
+            waiting = {id: len(bells) for id, bells in self.gate.waiting.items()}
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "origin": self.gate.origin,
+            "size": head.size,
+            "root": base64.b64encode(head.root).decode(),
+            "running": running,
+            "waiting": waiting,
+            "rules": len(law.policy.rules),
+            "rules_broken": law.policy.problems,
+            "people": sorted(law.roster.people),
+            "threads": threading.active_count(),
+            "descriptors": len(os.listdir("/proc/self/fd")),
+        }
+
+    def pending(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Every request that somebody can still answer, oldest first."""
+        now = self.gate.clock()
+        with self.gate.lock:
+            states = list(self.gate.states.open())
+        found = [s.at(now) for s in states]
+        return {"pending": [self._summary(s) for s in found if s.state in OPEN]}
+
+    def _summary(self, state: RequestState) -> dict[str, Any]:
+        asked = state.document or self.gate.request(state.request_sha256)
+        with self.gate.lock:
+            waiting = len(self.gate.waiting.get(state.id, ()))
+        return {
+            "id": state.id,
+            "state": state.state,
+            "revision": state.revision,
+            "script": asked["script"],
+            "script_sha256": asked["script_sha256"],
+            "inner": asked["inner"],
+            "cwd": asked["cwd"]["path"],
+            "host": asked["host"],
+            "requester": asked["requester"],
+            "findings": asked["findings"],
+            "system": asked["system"],
+            "need": asked["need"],
+            "missing": state.missing(self.gate.law().roster),
+            "opened": asked["opened"],
+            "approve_by": asked["approve_by"],
+            "approved_by": [answer.by for answer in state.approvals],
+            "waiting": waiting,
+        }
+
+    def request(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """One request: its document, byte for byte, and what became of it."""
+        state = self.gate.state(_id(question))
+        document = self.gate.blobs.get(state.request_sha256)
+        answers = []
+        for answer in state.answers:
+            found = self.gate.decision(answer)
+            answers.append(
+                {
+                    "by": found.by,
+                    "decision": found.decision,
+                    "reason": found.reason,
+                    "question": found.question,
+                    "at": stamp(found.at),
+                }
+            )
+        script = self.gate.request(state.request_sha256)["script_sha256"]
+        return {
+            "request": document.decode("ascii"),
+            "script": _b64(self.gate.blobs.get(script)),
+            "answers": answers,
+            **{k: v for k, v in self._summary(state).items() if k != "script"},
+        }
+
+    def blob(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """The bytes with this SHA-256."""
+        return {"data": _b64(self.gate.blobs.get(str(question["sha256"])))}
+
+    def head(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """The newest checkpoint, and proof that it continues the one the asker remembers."""
+        checkpoint, size, vkey = self.gate.ledger.signed_head()
+        since = int(question.get("since") or 0)
+        proof = self.gate.ledger.consistency(since, size) if 0 < since <= size else []
+        return {
+            "checkpoint": checkpoint.decode(),
+            "vkey": vkey,
+            "size": size,
+            "proof": [_b64(step) for step in proof],
+        }
+
+    def roster(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Who may answer, and with which keys."""
+        return {"roster": self.gate.law().roster.document()}
+
+    def wait(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """The state of a request; the asker asks again until it changes."""
+        state = self.gate.state(_id(question))
+        return self._summary(state)
+
+    # ---- changing ---------------------------------------------------------------
+
+    def decide(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Take a signed decision to the gate."""
+        with self.gate.lock:
+            gated = {client.pid for client in self.gate.running.values()}
+        if gated & {pid for pid, _ in ancestry(peer.pid)}:
+            raise Refused(
+                "a decision cannot be given from inside a gated command",
+                why="inside-gate",
+                hint="use a terminal of your own",
+            )
+        accepted = self.gate.decide(
+            question["decision"].encode("ascii"), question["signature"].encode("ascii")
+        )
+        state = self.gate.state(accepted.id)
+        return {**self._summary(state), "decision": accepted.decision, "by": accepted.by}
+
+    def cancel(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Withdraw a request of the asking account."""
+        id = _id(question)
+        self.gate.cancel(id, peer.uid)
+        return self._summary(self.gate.state(id))
+
+    def stop(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """End this process; refused while commands run, unless forced."""
+        if peer.uid not in (0, os.geteuid()):
+            raise Refused("only the broker's own account may stop it", why="not-yours")
+        with self.gate.lock:
+            running = len(self.gate.running)
+        if running and not question.get("force"):
+            raise Refused(
+                f"{running} command{'s are' if running > 1 else ' is'} running",
+                why="running",
+                hint="wait for them, or kill them with `gatesh broker stop --force`",
+            )
+        self.stop_server()
+        return {"pid": os.getpid()}
+
+
+def _id(question: dict[str, Any]) -> str:
+    id = read_id(str(question.get("id", "")))
+    if id is None:
+        raise NotFound(
+            "that is not a request id: they look like k7q2-m9xd",
+            hint="list what waits with `gatesh pending`",
+        )
+    return id
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,121 @@
+"""From a submission frame to a `Call`: what was sent, and what the kernel says about it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+
+from gatesh import wire
+from gatesh.broker import surroundings
+from gatesh.broker.surroundings import Peer
+from gatesh.case import Call, Stdin
+from gatesh.errors import GateshError
+from gatesh.model import Requester
+from gatesh.syntax.agents import by_environment
+
+LARGEST = 16 << 20  # bytes of a script; beyond, nobody can review what would run
+
+
+class TooLarge(GateshError):
+    """A script nobody could review."""
+
+
+def call(
+    body: bytes, fds: list[int], peer: Peer, person: str | None
+) -> tuple[Call, list[int | None]]:
+    """Return the call in the submission *body*, and its descriptors 0, 1, 2.
+
+    Raises `wire.WireError` when frame and descriptors do not fit.
+    """
+    cwd, argv, environment, mask = wire.read_submit(body)
+    wanted = [n for n in (0, 1, 2) if mask & 1 << n]
+    if len(wanted) != len(fds):
+        raise wire.WireError("a submission with other descriptors than it says")
+    lent: list[int | None] = [None, None, None]
+    for place, fd in zip(wanted, fds, strict=True):
+        lent[place] = fd
+    env = _mapping(environment)
+    agent = by_environment(env)
+    requester = Requester(
+        uid=peer.uid,
+        gid=peer.gid,
+        pid=peer.pid,
+        user=peer.user,
+        person=person,
+        agent=agent.name if agent else None,
+        session=surroundings.session(peer.pid),
+        ancestry=surroundings.ancestry(peer.pid),
+    )
+    found = Call(
+        argv=tuple(argv),
+        env=env,
+        requester=requester,
+        host=surroundings.host_name(),
+        stdin=_stdin(lent[0], lent[2]),
+        cwd=lambda: surroundings.working_directory(peer.pid, cwd),
+        read=read,
+    )
+    return found, lent
+
+
+def _mapping(environment: list[bytes]) -> Mapping[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for entry in environment:
+        name, equals, value = entry.partition(b"=")
+        if equals:
+            found.setdefault(name, value)
+    return found
+
+
+def _stdin(fd: int | None, stderr: int | None) -> Stdin:
+    if fd is None:
+        return Stdin("closed", lambda: b"")
+    mode = os.fstat(fd).st_mode
+    if os.isatty(fd):
+        # As bash has it: commands are typed when both ends of the talk are a terminal.
+        kind = "tty" if stderr is not None and os.isatty(stderr) else "pipe"
+    elif surroundings.is_null(fd):
+        kind = "null"
+    else:
+        kind = "file" if stat.S_ISREG(mode) else "pipe"
+    return Stdin(kind, lambda: _all(fd, seekable=kind == "file"))
+
+
+def _all(fd: int, *, seekable: bool) -> bytes:
+    """Read commands to their end.  A file's position, which others share, stays where it is."""
+    at = os.lseek(fd, 0, os.SEEK_CUR) if seekable else 0
+    parts: list[bytes] = []
+    size = 0
+    while part := os.pread(fd, 1 << 16, at + size) if seekable else os.read(fd, 1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise TooLarge(
+                f"more than {LARGEST >> 20} MiB of commands on standard input",
+                hint="put them into a script file and name it",
+            )
+    return b"".join(parts)
+
+
+def read(path: str) -> bytes | None:
+    """Return the bytes of the regular file *path*; None when there is none that can be read.
+
+    Never blocks on a pipe or a device.  Raises `TooLarge`.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except (OSError, ValueError):
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        if found.st_size > LARGEST:
+            raise TooLarge(f"{path} is larger than {LARGEST >> 20} MiB: not a script to review")
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

@@ -1,0 +1,243 @@
+"""Birth and death of the process: one per home, started on demand, gone without a trace.
+
+Order matters.  The lock on the ledger comes first (it decides who is the one),
+the socket last (who connects finds everything ready).
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import resource
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatesh import __version__
+from gatesh.approval.state import States
+from gatesh.broker import surroundings
+from gatesh.broker.law import LawBook
+from gatesh.broker.server import BACKLOG, Server
+from gatesh.config import Places, refuse_if_others_can_write
+from gatesh.config import load as load_config
+from gatesh.errors import ConfigError, GateshError, LedgerError, render
+from gatesh.gate import Gate
+from gatesh.keys.logkey import LogKey
+from gatesh.ledger.blobs import Blobs
+from gatesh.ledger.store import Ledger
+from gatesh.transcript.recorder import salvage
+
+log = logging.getLogger("gatesh.broker")
+
+
+def now() -> datetime.datetime:
+    """Return the time, aware."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def run(places: Places, notify: int | None) -> int:
+    """Be the broker until stopped; return the exit status.
+
+    *notify* is a descriptor that is told `ready`, or a status, a hint and what
+    is wrong, a line each; then it is closed.
+    """
+
+    def tell(words: str) -> None:
+        if notify is not None:
+            os.write(notify, words.encode("utf-8", "replace")[:4000])
+            os.close(notify)
+
+    try:
+        _prepare_process()
+        _make_private(places)
+        _log_to(places, also_stderr=notify is None)
+        with _open(places) as server:
+            tell("ready\n")
+            log.info("version %s listens in %s, pid %d", __version__, places.run, os.getpid())
+            asked = server.serve()
+            if asked:
+                server.kill_running()
+            return 0 if asked else 125
+    except GateshError as error:
+        log.error("%s", error)
+        if notify is None:
+            raise
+        tell(f"{error.exit_code}\n{error.hint or ''}\n{error}")
+        return error.exit_code
+    except OSError as problem:
+        log.exception("the broker cannot run")
+        tell(f"125\nsee {places.state / 'broker.log'}\n{problem}")
+        if notify is None:
+            print(render(GateshError(str(problem))))
+        return 125
+
+
+def _prepare_process() -> None:
+    """Shed what whoever started us left behind: limits, directory, mask."""
+    os.chdir("/")
+    os.umask(0o077)
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS):
+        _, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (hard, hard))
+    # The log's key is in memory: no core file of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        raise ConfigError(
+            "whoever started the broker has limited the size of files (ulimit -f)",
+            hint="start it without the limit: gatesh broker run",
+        )
+
+
+def _make_private(places: Places) -> None:
+    for directory in (places.config, places.state, places.run):
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as problem:
+            raise ConfigError(
+                f"{directory} cannot be made: {problem.strerror}",
+                hint="set GATESH_HOME to a directory of your own",
+            ) from None
+        refuse_if_others_can_write(directory)
+
+
+def _log_to(places: Places, *, also_stderr: bool) -> None:
+    handlers: list[logging.Handler] = [logging.FileHandler(places.state / "broker.log")]
+    if also_stderr:
+        handlers.append(logging.StreamHandler())
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=handlers,
+        force=True,
+    )
+
+
+@contextmanager
+def _open(places: Places) -> Iterator[Server]:
+    """Yield a server that holds the ledger and listens; put all of it away afterwards."""
+    settings = load_config(places.settings)
+    key = LogKey.open(
+        places.state, surroundings.host_name(), use_keyring=settings.log_key == "keyring"
+    )
+    ledger = Ledger.open(places.ledger, origin=key.origin, vkey=key.vkey, sign=key.sign, clock=now)
+    clean = False
+    try:
+        blobs = Blobs(places.state / "blobs")
+        gate = _gate(places, key, ledger, blobs)
+        running = places.state / "running"
+        _settle_losses(gate, running)
+        with _listening(places) as listener:
+            yield Server(gate, listener, running, guarded=places.guarded)
+            clean = True
+        _farewell(gate)
+    finally:
+        ledger.close()
+        log.info("stopped%s", "" if clean else ", not cleanly")
+
+
+def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
+    """Return the gate, with every state computed from the log."""
+    states = States()
+    last: dict[str, Any] = {}
+
+    def document(sha256: str) -> dict[str, Any]:
+        from gatesh.approval import request
+
+        return request.read(blobs.get(sha256))
+
+    for entry in ledger.entries():
+        states.apply(entry, document)
+        last = entry
+    law = LawBook(places, ledger.append)
+    gate = Gate(
+        ledger=ledger,
+        blobs=blobs,
+        law=law.current,
+        states=states,
+        origin=key.origin,
+        boot_id=surroundings.boot_id(),
+        salt=key.secret("environment"),
+        clock=now,
+    )
+    ledger.observe = gate.observe
+    ledger.append(
+        [
+            {
+                "type": "broker.started",
+                "version": __version__,
+                "boot_id": gate.boot_id,
+                "pid": os.getpid(),
+                "clean": last.get("type") in ("broker.stopped", "ledger.opened"),
+                "open": [state.id for state in states.open()],
+                "running": sorted(command.id for command in states.unfinished()),
+            }
+        ]
+    )
+    law.current()
+    return gate
+
+
+def _settle_losses(gate: Gate, running: Path) -> None:
+    """Say of each command that the last broker left running that nobody knows its end."""
+    running.mkdir(mode=0o700, exist_ok=True)
+    for id in sorted(command.id for command in gate.states.unfinished()):
+        entry: dict[str, Any] = {
+            "type": "command.lost",
+            "id": id,
+            "why": "the broker stopped while it ran",
+        }
+        if (running / id).is_dir():
+            entry["streams"] = salvage(running / id, gate.blobs.adopt)
+        gate.ledger.append([entry])
+    for left in running.iterdir():
+        salvage(left, gate.blobs.adopt)  # never started in the log: kept, named by digest only
+
+
+def _farewell(gate: Gate) -> None:
+    try:
+        gate.ledger.append(
+            [
+                {
+                    "type": "broker.stopped",
+                    "version": __version__,
+                    "boot_id": gate.boot_id,
+                    "pid": os.getpid(),
+                    "clean": True,
+                    "open": [state.id for state in gate.states.open()],
+                    "running": sorted(gate.running),
+                }
+            ]
+        )
+    except LedgerError as problem:
+        log.error("the log failed: %s", problem)
+
+
+@contextmanager
+def _listening(places: Places) -> Iterator[socket.socket]:
+    """Yield the listening socket; a stale one is replaced (the ledger's lock says it is stale)."""
+    path = places.run / "broker.sock"
+    try:
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+        else:
+            raise ConfigError(f"{path} is there and is no socket", hint="remove it")
+    except FileNotFoundError:
+        pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    directory = os.open(places.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        short = (
+            str(path) if len(os.fsencode(path)) < 108 else f"/proc/self/fd/{directory}/broker.sock"
+        )
+        listener.bind(short)
+        os.chmod(path, 0o666 if places.guarded else 0o600)
+        listener.listen(BACKLOG)
+        yield listener
+    finally:
+        os.close(directory)
+        listener.close()
+        path.unlink(missing_ok=True)  # still ours: the ledger's lock is held until after this

@@ -1,0 +1,225 @@
+"""The caller's end of one connection: what the gate says and asks of it, as frames."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gatesh import wire
+from gatesh.broker.relay import Relay
+from gatesh.broker.surroundings import Peer, is_null, parent, same_description
+from gatesh.gate import SIGNAL, Ending, Leave, Plan
+from gatesh.ledger.blobs import Blobs
+from gatesh.transcript.recorder import Limits, Recorder
+
+KILL = 9
+
+
+class Link:
+    """One client, from its submission to its leave.  Implements `gatesh.gate.Client`.
+
+    *lent* are its descriptors 0, 1 and 2, None where it had none; the link owns them.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: Peer,
+        lent: list[int | None],
+        *,
+        running: Path,
+        blobs: Blobs,
+        limits: Limits,
+    ) -> None:
+        self.sock = sock
+        self.peer = peer
+        self.lent = lent
+        self.running = running
+        self.blobs = blobs
+        self.limits = limits
+        self.sending = threading.Lock()
+        self.broken: str | None = None
+        self.shell = -1  # a pidfd, once the client has told us the pid
+
+    def close(self) -> None:
+        """Give back what was lent; relays keep what they still need."""
+        for at, fd in enumerate(self.lent):
+            if fd is not None:
+                os.close(fd)
+                self.lent[at] = None
+        if self.shell >= 0:
+            os.close(self.shell)
+            self.shell = -1
+
+    # ---- what the gate asks ---------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """The client's process id."""
+        return self.peer.pid
+
+    def say(self, text: str) -> None:
+        """Print *text* on the caller's standard error."""
+        self._send(b"S", text.encode("utf-8", "surrogateescape"))
+
+    def leave(self, leave: Leave) -> None:
+        """Tell the client how to end."""
+        self._send(b"X", bytes([leave.how, leave.value]))
+
+    def gone(self) -> bool:
+        """Tell whether the client has left."""
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def wait(self, wake: int, seconds: float | None) -> bool:
+        """Return when *wake* is readable or the client has left; False when time is up."""
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(self.sock, select.POLLIN | select.POLLRDHUP)
+        # Rounded up: a poll that returns a moment early would only spin.
+        ready = poll.poll(None if seconds is None else int(seconds * 1000) + 1)
+        if any(fd == wake for fd, _ in ready):
+            os.eventfd_read(wake)
+        return bool(ready)
+
+    def kill(self, signal: int = KILL) -> None:
+        """Send *signal* to the shell: by the client, or past it when it is gone."""
+        self._send(b"K", bytes([signal]))
+
+    def _send(self, kind: bytes, body: bytes, fds: tuple[int, ...] = ()) -> None:
+        with self.sending:
+            try:
+                wire.send(self.sock, kind, body, fds)
+            except OSError:
+                pass  # it has left; whoever reads next will see that
+
+    # ---- a run ------------------------------------------------------------------
+
+    def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
+        """Start the shell on recorded pipes, wait for its end, drain what it wrote."""
+        recorder = Recorder(self.running / plan.id, self.limits)
+        relays, places = self._pipes(recorder)
+        fds = [relay.inlet for relay in relays]
+        if plan.stdin is not None:
+            fds.append(_sealed(plan.stdin))
+            places[0] = len(fds)
+        began = time.monotonic()
+        self._send(b"R", wire.run(places, plan.path, list(plan.argv)), tuple(fds))
+        for fd in fds:
+            os.close(fd)
+        for relay in relays:
+            relay.start()
+        how, value, why = self._until_end()
+        seconds = time.monotonic() - began
+        drained = [relay.drain() for relay in relays]
+        over = all(drained)
+        streams = recorder.finish(self.blobs.adopt, self.blobs.put)
+        if over:
+            recorder.discard()
+        else:
+            threading.Thread(
+                target=self._await_children, args=(relays, recorder, late), daemon=True
+            ).start()
+        return Ending(how, value, seconds, streams, self.broken or why)
+
+    def _pipes(self, recorder: Recorder) -> tuple[list[Relay], list[int]]:
+        """Return the relays this caller needs, and for 0, 1, 2 the place of its descriptor."""
+        relays: list[Relay] = []
+        places = [0, 0, 0]
+        out, err = self.lent[1], self.lent[2]
+        for target, fd, letter in ((1, out, "o"), (2, err, "e")):
+            if fd is None or is_null(fd):
+                continue  # closed stays closed; /dev/null has no reader and programs look for it
+            if target == 2 and out is not None and places[1] and same_description(out, fd):
+                places[2] = places[1]  # `2>&1`: two pipes would lose the order
+                continue
+            relays.append(Relay(letter, os.dup(fd), recorder, self._cannot_record))
+            places[target] = len(relays)
+        self.close()  # ours alone now: with our copy kept, a reader would never see the end
+        return relays, places
+
+    def _cannot_record(self, problem: OSError) -> None:
+        self.broken = problem.strerror or "the transcript cannot be written"
+        self.kill()
+
+    def _until_end(self) -> tuple[int | None, int, str | None]:
+        """Return (how, value, why) of the shell's end."""
+        while True:
+            try:
+                frame = wire.receive(self.sock)
+            except (OSError, wire.WireError):
+                frame = None
+            if frame is None:
+                return self._end_without_client()
+            kind, body, fds = frame
+            for fd in fds:
+                os.close(fd)
+            if kind == b"P" and len(body) == 4:
+                self._watch(int.from_bytes(body, "big"))
+            elif kind == b"F" and len(body) == 2:
+                return body[0], body[1], None
+
+    def _watch(self, pid: int) -> None:
+        found = parent(pid)
+        if found is None or found[0] != self.peer.pid:
+            return  # not a child of who asked: never signal a process on somebody's word
+        try:
+            self.shell = os.pidfd_open(pid)
+        except OSError:
+            self.shell = -1
+
+    def _end_without_client(self) -> tuple[int | None, int, str | None]:
+        """The client was killed: so is its shell, as bash's own death would end it."""
+        if self.shell < 0:
+            return None, 0, "the client left before it said what it had started"
+        import signal
+
+        try:
+            signal.pidfd_send_signal(self.shell, KILL)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            return None, 0, "the client was killed; its shell belongs to another account"
+        poll = select.poll()
+        poll.register(self.shell, select.POLLIN)
+        poll.poll()
+        os.close(self.shell)
+        self.shell = -1
+        return SIGNAL, KILL, "the client was killed"
+
+    def _await_children(
+        self,
+        relays: list[Relay],
+        recorder: Recorder,
+        late: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        for relay in relays:
+            relay.ended.wait()
+        streams = recorder.finish(self.blobs.adopt, self.blobs.put)
+        recorder.discard()
+        if streams:
+            late(streams)
+
+
+def _sealed(data: bytes) -> int:
+    """Return a descriptor on *data* that nobody can change any more, at its start."""
+    import fcntl
+
+    fd = os.memfd_create("gatesh-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    # From <linux/fcntl.h>, absent from Python's module: F_ADD_SEALS, all four seals.
+    fcntl.fcntl(fd, 1033, 0x1 | 0x2 | 0x4 | 0x8)
+    return fd

@@ -1,0 +1,313 @@
+"""A case: one call of the shell, taken apart and judged (`docs/life-of-a-command.md`, 2 to 5).
+
+What is bound here is what an approval will be good for: the exact bytes for the
+shell, how it is called, where, by whom, with which variables and files, under
+which rules and which roster.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gatesh import document
+from gatesh.approval import request as requests
+from gatesh.approval.roster import Roster
+from gatesh.config import Config
+from gatesh.model import (
+    Analysis,
+    CodeFile,
+    Invocation,
+    Judgement,
+    Kind,
+    Mode,
+    Requester,
+    Span,
+    Subject,
+)
+from gatesh.policy.engine import Policy
+from gatesh.policy.situation import Situation
+from gatesh.syntax import Context, analyse, invocation
+from gatesh.syntax.agents import recognise
+
+INLINE = 4096  # bytes of a script that a log entry holds itself
+FINDINGS = 16 * 1024  # bytes of findings that a log entry holds itself
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What holds at this moment: settings, rules, people."""
+
+    config: Config
+    policy: Policy
+    roster: Roster
+
+    def as_document(self) -> dict[str, str]:
+        """Return the digests that a request is bound to."""
+        return {"rules": self.policy.sha256, "roster": self.roster.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class Stdin:
+    """What the caller's standard input is; `text` reads it all when commands come from there."""
+
+    kind: str  # tty | null | file | pipe | closed
+    text: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it arrived.  `cwd` and `read` look again each time they are called."""
+
+    argv: tuple[bytes, ...]
+    env: Mapping[bytes, bytes]
+    requester: Requester
+    host: str
+    stdin: Stdin
+    cwd: Callable[[], Mapping[str, Any]]
+    read: Callable[[str], bytes | None]  # a regular file's bytes, by absolute path
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call with its verdict, and everything the verdict is good for."""
+
+    call: Call
+    invocation: Invocation
+    script: bytes
+    analysis: Analysis
+    judgement: Judgement
+    law: Law
+    bound: Mapping[str, Any]  # the fields that make the match digest
+    stdin: Mapping[str, Any]
+    missing: str | None = None  # the script file that is not there
+
+    @property
+    def match_sha256(self) -> str:
+        """The digest by which a run of the same thing is recognised."""
+        return requests.match_sha256(
+            script=self.script,
+            uid=self.call.requester.uid,
+            host=self.call.host,
+            **{name: self.bound[name] for name in ("invocation", "cwd", "env", "files", "policy")},
+        )
+
+    @property
+    def script_sha256(self) -> str:
+        """SHA-256 of the exact bytes for the shell."""
+        return document.sha256(self.script)
+
+    def changed(self, law: Law, salt: bytes) -> list[str]:
+        """Return what is no longer as it was judged; looks again at everything outside."""
+        now = _bound(self.call, self.invocation, self.analysis, law, salt, again=True)
+        names = [name for name, value in self.bound.items() if now[name] != value]
+        if self.invocation.mode is Mode.FILE and self._script_again() != self.script:
+            names.append("script")
+        return names
+
+    def _script_again(self) -> bytes | None:
+        found = find_script(self.call, self.invocation)
+        return found[1] if found else None
+
+
+def consider(call: Call, law: Law, salt: bytes) -> Case:
+    """Take *call* apart and judge it.  Reads files; changes nothing."""
+    zero, *arguments = call.argv
+    called = invocation.parse(zero, arguments, stdin_is_tty=call.stdin.kind == "tty")
+    script, stdin, missing = b"", _stdin_document(call.stdin), None
+    own: tuple[CodeFile, ...] = ()
+    if called.mode is Mode.COMMAND:
+        script = called.script or b""
+    elif called.mode is Mode.STDIN:
+        script = call.stdin.text()
+        stdin = {"kind": "file", "sha256": document.sha256(script)}
+    elif called.mode is Mode.FILE:
+        found = find_script(call, called)
+        if found is None:
+            missing = requests.text_of(called.path or b"")
+        else:
+            path, script = found
+            own = (CodeFile(path, document.sha256(script), len(script)),)
+    elif called.mode is Mode.UNKNOWN:
+        script = " ".join(shlex.quote(requests.text_of(a)) for a in call.argv).encode(
+            "utf-8", "surrogateescape"
+        )
+    analysis = _analyse(call, called, script)
+    if own:
+        analysis = replace(analysis, files=(*own, *analysis.files))
+    judgement = law.policy.judge(analysis, _situation(call))
+    bound = _bound(call, called, analysis, law, salt)
+    return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
+
+
+def find_script(call: Call, called: Invocation) -> tuple[str, bytes] | None:
+    """Return (absolute path, bytes) of the script file as bash looks for it.
+
+    First as named, from the working directory; a bare name also along PATH.
+    """
+    name = requests.text_of(called.path or b"")
+    places = [posixpath.join(str(call.cwd()["path"]), name)]
+    if "/" not in name:
+        path = requests.text_of(call.env.get(b"PATH", b""))
+        places += [posixpath.join(place or ".", name) for place in path.split(":")]
+    for place in places:
+        content = call.read(place)
+        if content is not None:
+            return place, content
+    return None
+
+
+def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
+    """Find out what *script* and everything read before it would do."""
+    preamble = recognise(
+        script,
+        argv=call.argv,
+        zero=called.zero,
+        positionals=called.positionals,
+        env=call.env,
+    )
+    text = requests.text_of
+    context = Context(
+        cwd=str(call.cwd()["path"]),
+        env={text(name): text(value) for name, value in call.env.items()},
+        read=call.read,
+        zero=text(called.zero or b"bash"),
+        positionals=tuple(text(word) for word in called.positionals),
+        shell=called.name,
+        inner=text(preamble.inner) if preamble else None,
+        agent=preamble.agent if preamble else None,
+    )
+    if called.mode is Mode.UNKNOWN:
+        unknown = Subject(
+            Kind.FINDING, "opaque", Span(0, len(script)), detail=called.problem or "unknown call"
+        )
+        return Analysis(script, (unknown,))
+    analysis = analyse(script, context)
+    for label, code in _before(call, called):
+        more = analyse(code, replace(context, inner=None, agent=None))
+        outside = tuple(
+            replace(s, span=Span(0, 0), inside=(label, *s.inside)) for s in more.subjects
+        )
+        analysis = replace(
+            analysis,
+            subjects=analysis.subjects + outside,
+            files=analysis.files + more.files,
+        )
+    return analysis
+
+
+def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
+    """Return code the shell runs or keeps ready before its script: (where from, bytes).
+
+    BASH_ENV is a script run first; an exported function replaces any command of
+    its name.  Both come from the environment, which whoever calls us has written.
+    """
+    if called.name != "bash" or b"-p" in called.options or called.mode is Mode.NOTHING:
+        return []
+    found = []
+    named = requests.text_of(call.env.get(b"BASH_ENV", b""))
+    if named and not called.interactive and not called.login:
+        path = posixpath.join(str(call.cwd()["path"]), named)
+        code = call.read(path)
+        if code is not None:
+            found.append((f"BASH_ENV={named}", code))
+    for name, value in call.env.items():
+        if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):
+            function = name[len(b"BASH_FUNC_") :].removesuffix(b"%%")
+            found.append((f"exported function {requests.text_of(function)}", value[3:]))
+    return found
+
+
+def _situation(call: Call) -> Situation:
+    text = requests.text_of
+    return Situation(
+        user=call.requester.user,
+        person=call.requester.person,
+        agent=call.requester.agent,
+        cwd=str(call.cwd()["path"]),
+        host=call.host,
+        env={text(name): text(value) for name, value in call.env.items()},
+    )
+
+
+STARTUP = ("/etc/profile", "~/.bash_profile", "~/.bash_login", "~/.profile")
+
+
+def _bound(
+    call: Call,
+    called: Invocation,
+    analysis: Analysis,
+    law: Law,
+    salt: bytes,
+    again: bool = False,
+) -> dict[str, Any]:
+    """Return everything an approval is good for.
+
+    The first time, files count as they were when they were judged; *again* looks anew.
+    """
+    judged = {file.path: file for file in analysis.files}
+    paths = list(judged)
+    home = requests.text_of(call.env.get(b"HOME", b""))
+    if called.login and b"--noprofile" not in called.options:
+        paths += [place.replace("~", home) for place in STARTUP]
+    if called.interactive and b"--norc" not in called.options:
+        paths += ["/etc/bash.bashrc", f"{home}/.bashrc"]
+    if bash_env := requests.text_of(call.env.get(b"BASH_ENV", b"")):
+        paths.append(posixpath.join(str(call.cwd()["path"]), bash_env))
+    files = []
+    for path in dict.fromkeys(paths):
+        if path in judged and not again:
+            files.append(judged[path])
+        elif (content := call.read(path)) is not None:
+            files.append(CodeFile(path, document.sha256(content), len(content)))
+    kept = {n: v for n, v in call.env.items() if law.config.binds(requests.text_of(n))}
+    return {
+        "invocation": requests.invocation_document(called),
+        "cwd": call.cwd(),
+        "env": requests.env_document(kept, salt),
+        "files": requests.files_document(files),
+        "policy": law.as_document(),
+    }
+
+
+def _stdin_document(stdin: Stdin) -> dict[str, Any]:
+    return {"kind": stdin.kind if stdin.kind in ("tty", "null") else "unseen"}
+
+
+def submitted(case: Case, id: str, keep: Callable[[bytes], str]) -> dict[str, Any]:
+    """Return the fields of the `command.submitted` entry; *keep* stores a blob."""
+    found: dict[str, Any] = {
+        "type": "command.submitted",
+        "id": id,
+        "script_sha256": case.script_sha256,
+        "cwd": case.bound["cwd"]["path"],
+        "requester": case.call.requester.as_document(),
+        "verdict": case.judgement.verdict.word,
+        "findings": [finding.as_document() for finding in case.judgement.findings],
+        "policy_sha256": case.law.policy.sha256,
+        "roster_sha256": case.law.roster.sha256,
+    }
+    try:
+        text = case.script.decode("utf-8") if len(case.script) <= INLINE else None
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
+        keep(case.script)
+    else:
+        found["script"] = text
+    if case.analysis.inner is not None:
+        inner = case.analysis.inner.encode("utf-8", "surrogateescape")
+        if len(inner) <= INLINE:
+            found["inner"] = case.analysis.inner
+    listed = document.write({"findings": found["findings"]})
+    if len(listed) > FINDINGS:
+        # One entry holds 64 KiB: the rest lies beside it, by digest.
+        found["findings_sha256"] = keep(listed)
+        found["findings"] = [
+            {k: v for k, v in finding.items() if k in ("rule", "pack", "verdict", "reason")}
+            for finding in found["findings"][:8]
+        ]
+    return found

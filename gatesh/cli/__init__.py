@@ -1,0 +1,27 @@
+"""People's side: one thin module per command.
+
+A command reads its arguments, calls one function, prints.  Data goes to standard
+output, words to standard error; untrusted text only through `show`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run one people's command.  The only place that turns an error into text and a status."""
+    from gatesh.cli.app import app
+    from gatesh.errors import GateshError, render
+
+    try:
+        app(args=arguments, prog_name="gatesh")
+    except GateshError as error:
+        print(render(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # `gatesh log | head`: the reader has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+    raise AssertionError("app() always exits")

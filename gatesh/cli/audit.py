@@ -1,0 +1,178 @@
+"""`gatesh audit`: is this log what it says, is it all of it, and who else has seen it?"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatesh import config
+from gatesh.approval.check import check as check_decision
+from gatesh.approval.quorum import is_met
+from gatesh.approval.roster import Roster
+from gatesh.cli import show
+from gatesh.errors import UsageError
+from gatesh.ledger.audit import Report
+from gatesh.ledger.audit import audit as run_audit
+from gatesh.ledger.checks import Checks, Verified
+from gatesh.ledger.heads import Heads
+from gatesh.ledger.merkle import Head
+from gatesh.ledger.note import Key, MalformedNote, open_checkpoint
+from gatesh.visible import visible
+
+
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option("--head", metavar="FILE", help="A checkpoint somebody kept elsewhere."),
+    ] = None,
+    vkey: Annotated[
+        str | None, typer.Option("--vkey", metavar="KEY", help="The log's key, from elsewhere.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Audit a copy: DIR/ledger and DIR/blobs."),
+    ] = None,
+) -> None:
+    """Verify the log, every signature in it and every transcript it names.
+
+    Everything is computed again from the bytes; nothing is changed.  Exit status
+    0 when all of it holds, 1 when something does not.
+
+    Example: gatesh audit --head bobs-head.txt
+    """
+    places = config.places()
+    heads = [_read_head(path, vkey) for path in head or []]
+    remembered = _remembered(places, state)
+    if remembered is not None:
+        known, key = remembered
+        vkey = vkey or key
+        heads.append(known)
+    report = run_audit(
+        state or places.state,
+        vkey=vkey,
+        known_heads=heads,
+        checks=Checks(_verify, _quorum_met),
+        progress=_progress() if sys.stderr.isatty() and not as_json else None,
+    )
+    typer.echo(json.dumps(_document(report), indent=2) if as_json else _words(report))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _verify(
+    decision: bytes, signature: bytes, *, roster: Mapping[str, Any], **rest: Any
+) -> Verified:
+    return check_decision(decision, signature, roster=Roster.from_document(roster), **rest)
+
+
+def _quorum_met(
+    quorum: Mapping[str, int], people: Collection[str], roster: Mapping[str, Any]
+) -> bool:
+    return is_met(quorum, people, Roster.from_document(roster))
+
+
+def _remembered(places: config.Places, state: Path | None) -> tuple[Head, str] | None:
+    """Return the head and key that this account's own client has followed so far."""
+    directory = (state or places.state) / "ledger"
+    try:
+        origin = (directory / "vkey").read_text().partition("+")[0]
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not places.heads.is_dir():
+        return None
+    heads = Heads(places.heads)
+    last, key = heads.last(origin), heads.key(origin)
+    return (last, key) if last is not None and key is not None else None
+
+
+def _read_head(path: Path, vkey: str | None) -> Head:
+    try:
+        data = path.read_bytes()
+        lines = data.decode().split("\n")
+        if vkey is not None:
+            return open_checkpoint(data, Key.parse(vkey)).head
+        return Head(int(lines[1]), base64.b64decode(lines[2], validate=True))
+    except (OSError, ValueError, IndexError, MalformedNote) as problem:
+        raise UsageError(
+            f"{path} is not a checkpoint: {problem}",
+            hint="give a copy of the file ledger/checkpoint",
+        ) from None
+
+
+def _progress() -> Callable[[int, int], None]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("verifying", total=None)
+
+    def moved(done: int, total: int) -> None:
+        if total > 20_000:  # below, it is over before anybody has read the bar
+            bar.start()
+            bar.update(task, completed=done, total=total)
+        if done >= total:
+            bar.stop()
+
+    return moved
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "ok": report.ok,
+        "origin": report.origin,
+        "entries": report.entries,
+        "head": {"size": report.head.size, "root": base64.b64encode(report.head.root).decode()},
+        "requests": report.requests,
+        "signatures": report.signatures,
+        "transcripts_bytes": report.transcripts_bytes,
+        "seen_by": dict(report.seen_by),
+        "protected_until": report.protected_until,
+        "findings": [
+            {
+                "code": f.code,
+                "index": f.index,
+                "meaning": f.meaning,
+                "advice": f.advice,
+                "severity": f.severity,
+            }
+            for f in report.findings
+        ],
+    }
+
+
+def _words(report: Report) -> str:
+    count = f"{report.entries:,}"
+    good = show.colour("verified", "32") if report.ok else show.colour("NOT verified", "31")
+    lines = [
+        f"{good} {count} entries, {report.requests:,} requests, {report.signatures:,} signatures,"
+        f" {show.size(report.transcripts_bytes)} of transcripts",
+        f"complete: size {count}, head {base64.b64encode(report.head.root).decode()}"
+        f" signed by {visible(report.origin)}"
+        if report.ok
+        else f"computed: size {count}, head {base64.b64encode(report.head.root).decode()}",
+    ]
+    if report.seen_by:
+        seen = ", ".join(f"{visible(name)} ({size:,})" for name, size in report.seen_by.items())
+        lines.append(f"seen by {seen}")
+    after = report.entries - report.protected_until
+    if after > 0:
+        lines.append(
+            f"{after:,} entries after the last head a second person has seen are protected"
+            " only by this machine"
+        )
+    colours = {"error": "31", "warning": "33", "info": "2"}
+    for found in report.findings:
+        where = "" if found.index is None else f" entry {found.index}"
+        lines.append(
+            f"{show.colour(f'{found.severity:<8}', colours[found.severity])}{found.code}{where}:"
+            f" {visible(found.meaning)}"
+        )
+        if found.advice:
+            lines.append(f"        {visible(found.advice)}")
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""`gatesh broker run|status|stop`."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from gatesh import config
+from gatesh.cli.talk import ask
+from gatesh.errors import NotFound
+from gatesh.model import show_id
+
+app = typer.Typer(no_args_is_help=True, help="The process that owns policy, log and requests.")
+
+
+@app.command()
+def run(
+    notify: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run the broker here, in the foreground.
+
+    Commands start one by themselves when there is none; run it by hand to see
+    why it does not start, or from a service manager.
+    """
+    from gatesh.broker import lifecycle
+
+    raise typer.Exit(lifecycle.run(config.places(), notify))
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what the running broker is and does."""
+    found = ask("status", start=False)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(f"version   {found['version']}, pid {found['pid']}")
+    typer.echo(f"log       {found['origin']}, {found['size']} entries")
+    typer.echo(f"rules     {found['rules']}" + (" BROKEN" if found["rules_broken"] else ""))
+    if found["rules_broken"]:
+        typer.echo(f"          {found['rules_broken']}")
+    typer.echo(f"people    {', '.join(found['people']) or 'none'}")
+    typer.echo(f"running   {' '.join(map(show_id, found['running'])) or 'nothing'}")
+    typer.echo(f"waiting   {' '.join(map(show_id, found['waiting'])) or 'nobody'}")
+
+
+@app.command()
+def stop(
+    force: Annotated[bool, typer.Option("--force", help="Kill running commands.")] = False,
+) -> None:
+    """Stop the running broker; the next command starts a new one.
+
+    Requests and approvals live in the log and outlive it.
+    """
+    pid = ask("stop", start=False, force=force)["pid"]
+    for _ in range(200):
+        try:
+            ask("status", start=False)
+        except NotFound:
+            typer.echo(f"stopped (pid {pid})", err=True)
+            return
+        time.sleep(0.05)
+    typer.echo(f"pid {pid} is still stopping", err=True)
+    raise typer.Exit(1)

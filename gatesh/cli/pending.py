@@ -1,0 +1,105 @@
+"""`gatesh pending`, `show` and `wait`: looking at requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from gatesh import words
+from gatesh.approval import request as requests
+from gatesh.cli import show as rendering
+from gatesh.cli.talk import ask
+from gatesh.document import sha256
+from gatesh.errors import Tampered
+from gatesh.model import show_id
+from gatesh.visible import visible
+
+RequestId = Annotated[
+    str, typer.Argument(metavar="ID", help="The request, as the waiting shell printed it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def pending(as_json: Json = False) -> None:
+    """List the requests that wait for an answer.
+
+    Example: gatesh pending
+    """
+    found = ask("pending")["pending"]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for item in found:
+        first = item["findings"][0] if item["findings"] else {"rule": "-", "reason": ""}
+        waits = "waits" if item["waiting"] else "nobody waits"
+        typer.echo(
+            f"{rendering.colour(show_id(item['id']), '1')}  {item['state']:<8}"
+            f"  {visible(item['requester']['user'])}@{visible(item['host'])}"
+            f"  {visible(first['rule'])}: {visible(first['reason'])}"
+            f"  (asked {rendering.when(item['opened']).rpartition('(')[2][:-1]}, {waits})"
+        )
+        text = item["inner"] if item["inner"] is not None else item["script"]
+        if text is None:
+            text = f"(a long script: see gatesh show {show_id(item['id'])})"
+        typer.echo(rendering.quoted(text, 4))
+    if not found:
+        typer.echo("nothing waits", err=True)
+
+
+def fetch(id: str) -> tuple[bytes, dict[str, Any], bytes, dict[str, Any]]:
+    """Return a request: (document bytes, parsed, script bytes, what became of it).
+
+    What is shown is what was checked: the script is the one the document names.
+    """
+    answer = ask("request", id=id)
+    document = answer.pop("request").encode("ascii")
+    script = base64.b64decode(answer.pop("script"))
+    found = requests.read(document)
+    if sha256(script) != found["script_sha256"]:
+        raise Tampered("the broker sent another script than the request names")
+    return document, found, script, answer
+
+
+def show(id: RequestId, as_json: Json = False) -> None:
+    """Show everything about one request: what would run, where, for whom, and why it waits.
+
+    Example: gatesh show k7q2-m9xd
+    """
+    document, found, script, extra = fetch(id)
+    if as_json:
+        typer.echo(json.dumps({**extra, "request": found, "request_sha256": sha256(document)}))
+        return
+    typer.echo(rendering.request(found, script, extra))
+
+
+def wait(
+    id: RequestId,
+    seconds: Annotated[
+        float, typer.Option("--timeout", help="Give up after so many seconds.")
+    ] = 20,
+) -> None:
+    """Wait until a request is decided; then say what to do.
+
+    Exit status 0 when it is approved, 75 when it still waits, 126 when it was
+    refused.  It never runs anything: the same command, run again, does.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = ask("wait", id=id)
+        state, shown = found["state"], show_id(found["id"])
+        if state == "pending" and time.monotonic() < deadline:
+            time.sleep(0.2)
+            continue
+        break
+    if state == "approved":
+        typer.echo(f"gatesh: APPROVED request {shown}. Run the same command again; it starts now.")
+        return
+    if state == "pending":
+        typer.echo(words.pending(found["id"]), nl=False, err=True)
+        raise typer.Exit(75)
+    typer.echo(words.ended(found["id"], state, None), nl=False, err=True)
+    raise typer.Exit(126 if state == "rejected" else 75)

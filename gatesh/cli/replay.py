@@ -1,0 +1,87 @@
+"""`gatesh replay` and `gatesh export`: what a command printed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from gatesh import config
+from gatesh.cli.history import Command, Commands
+from gatesh.cli.pending import RequestId
+from gatesh.document import moment
+from gatesh.errors import NotFound, UsageError
+from gatesh.ledger.blobs import Blobs
+from gatesh.model import read_id, show_id
+from gatesh.transcript.player import cast, play
+from gatesh.visible import visible
+
+
+def _find(id: str) -> tuple[Command, Blobs]:
+    wanted = read_id(id)
+    places = config.places()
+    command = Commands(places.ledger).get(wanted) if wanted else None
+    if command is None:
+        raise NotFound(f"no command {visible(id)} in the log", hint="list them with `gatesh log`")
+    return command, Blobs(places.state / "blobs")
+
+
+# Sequences that make a terminal answer, change its title or clipboard, or leave its screen.
+_ACTING = re.compile(
+    rb"\x1b[\]PX^_][^\x07\x1b]*(\x07|\x1b\\)?|\x1b\[[0-9;?>=]*[cnpqt]|[\x05\x0e\x0f]"
+)
+
+
+def replay(
+    id: RequestId,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0, help="How fast; 0 prints all at once.")
+    ] = 0,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The recorded bytes, even to a terminal.")
+    ] = False,
+) -> None:
+    """Play what a command printed: standard output on 1, standard error on 2.
+
+    To a pipe or file the bytes are exact.  To a terminal, sequences that would
+    make it answer or change its title and clipboard are left out.
+
+    Example: gatesh replay k7q2-m9xd --speed 4
+    """
+    command, blobs = _find(id)
+    if command.streams is None:
+        raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
+    began = time.monotonic()
+    for streams in (command.streams, *command.late):
+        for chunk in play(streams, blobs.get):
+            if speed:
+                time.sleep(max(0.0, chunk.at / speed - (time.monotonic() - began)))
+            out = sys.stderr.buffer if chunk.stream == "stderr" else sys.stdout.buffer
+            if chunk.gap:
+                print(f"gatesh: {chunk.gap} bytes here were not kept", file=sys.stderr)
+            out.write(chunk.data if raw or not out.isatty() else _ACTING.sub(b"", chunk.data))
+            out.flush()
+
+
+def export(
+    id: RequestId,
+    as_cast: Annotated[
+        bool, typer.Option("--cast", help="An asciicast v2, for terminal players.")
+    ] = False,
+) -> None:
+    """Write the record of a command for other programs, to standard output.
+
+    Example: gatesh export k7q2-m9xd --cast > k7q2.cast
+    """
+    command, blobs = _find(id)
+    if not as_cast:
+        raise UsageError("say as what", hint=f"gatesh export {show_id(command.id)} --cast")
+    if command.streams is None:
+        raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
+    began: Any = moment(command.t)
+    typer.echo(
+        cast(command.streams, blobs.get, visible(command.text), int(began.timestamp())), nl=False
+    )

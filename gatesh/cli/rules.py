@@ -1,0 +1,117 @@
+"""`gatesh rules list|show|test|new`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatesh import config
+from gatesh.broker.law import read_policy
+from gatesh.cli import show as rendering
+from gatesh.errors import ConfigError, NotFound
+from gatesh.policy import check as checking
+from gatesh.policy import starter
+from gatesh.policy.engine import Policy
+from gatesh.syntax import Context, analyse
+from gatesh.visible import visible
+
+app = typer.Typer(no_args_is_help=True, help="The rules in force.")
+
+
+def _policy() -> Policy:
+    places = config.places()
+    return read_policy(places, config.load(places.settings))
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List every rule in force: verdict, id, reason."""
+    policy = _policy()
+    if as_json:
+        rows = [
+            {"id": r.id, "pack": r.pack, "verdict": r.verdict.word, "on": str(r.on),
+             "reason": r.reason, "severity": r.severity, "where": r.where, "layer": r.layer,
+             "overrides": r.overrides, "tags": list(r.tags)}
+            for r in policy.rules
+        ]  # fmt: skip
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for rule in policy.rules:
+        over = f"  (overrides {visible(rule.overrides)})" if rule.overrides else ""
+        typer.echo(
+            f"{rendering.verdict(rule.verdict.word)} {visible(rule.id):<34}"
+            f" {visible(rule.reason)}{over}"
+        )
+    typer.echo(f"what matches nothing: {policy.default.word}", err=True)
+
+
+@app.command()
+def show(id: Annotated[str, typer.Argument(metavar="RULE", help="As in terraform.apply.")]) -> None:
+    """Show one rule: reason, who may approve, examples.
+
+    Example: gatesh rules show terraform.apply
+    """
+    rule = _policy().rule(id)
+    if rule is None:
+        raise NotFound(f"there is no rule {visible(id)}", hint="see `gatesh rules list`")
+    row = rendering.row
+    lines = [
+        row("rule", f"{visible(rule.id)}  ({visible(rule.where)}, {rule.layer})"),
+        row("verdict", f"{rule.verdict.word}, severity {rule.severity}"),
+        row("reason", visible(rule.reason)),
+    ]
+    if rule.instead:
+        lines.append(row("instead", visible(rule.instead)))
+    if rule.system:
+        lines.append(row("system", visible(rule.system)))
+    if rule.need:
+        need = {"quorum": rule.need.quorum, "assurance": rule.need.assurance}
+        lines.append(row("needs", rendering.need(need)))
+    lines.append(row("on", str(rule.on)))
+    lines += [row("match" if n == 0 else "", visible(p)) for n, p in enumerate(rule.match)]
+    lines += [row("except" if n == 0 else "", visible(p)) for n, p in enumerate(rule.unless)]
+    if rule.tags:
+        lines.append(row("tags", visible(" ".join(rule.tags))))
+    for label, examples in (("stops", rule.must), ("but not", rule.must_not)):
+        lines += [row(label if n == 0 else "", visible(text)) for n, text in enumerate(examples)]
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def test() -> None:
+    """Run every example of every rule, and look for rules that cannot be meant so."""
+    policy = _policy()
+    context = Context(cwd="/work", env={"HOME": "/home/user"}, read=lambda _path: None)
+    problems = checking.test(policy, lambda line: analyse(line.encode(), context))
+    for problem in problems:
+        typer.echo(visible(str(problem)))
+    failed = [p for p in problems if not p.warning]
+    examples = sum(len(rule.must) + len(rule.must_not) for rule in policy.rules)
+    typer.echo(
+        f"{len(policy.rules)} rules, {examples} examples, {len(failed)} problems,"
+        f" {len(problems) - len(failed)} warnings",
+        err=True,
+    )
+    raise typer.Exit(78 if failed else 0)
+
+
+@app.command()
+def new(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="By default in your rules directory.")
+    ] = None,
+) -> None:
+    """Write a commented file of rules to start from; it passes `gatesh rules test`."""
+    places = config.places()
+    path = file or places.rules / "ours.yaml"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as out:
+            out.write(starter.TEXT)
+    except FileExistsError:
+        raise ConfigError(f"{path} is there already", hint="name another file") from None
+    path.chmod(0o600)
+    typer.echo(f"wrote {path}; change it, then run `gatesh rules test`", err=True)

@@ -1,0 +1,467 @@
+"""The hall: what happens to one command, from the first byte to the last, in this order.
+
+    judged → submitted → (held → decided → claimed) → started → runs → finished
+
+Everything it touches outside is handed to it.  The order is the security
+property: nothing starts before its entry is durable, nothing approved starts
+without being looked at again, nothing leaves before its end is recorded.
+`docs/life-of-a-command.md` tells the same story in prose.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from gatesh import document, words
+from gatesh.approval import request as requests
+from gatesh.approval.check import Accepted, check
+from gatesh.approval.decision import Decision
+from gatesh.approval.lifecycle import OPEN, Answer, RequestState
+from gatesh.approval.state import States
+from gatesh.case import Call, Case, Law, consider, submitted
+from gatesh.errors import LedgerError, NotFound, Refused
+from gatesh.ledger.blobs import Blobs
+from gatesh.ledger.store import Ledger
+from gatesh.model import Mode, Verdict, new_id, show_id
+from gatesh.syntax.agents import UNKNOWN, by_environment
+
+EXIT, SIGNAL = 0, 1
+REFUSED, PENDING, TROUBLE, MISSING = 126, 75, 125, 127
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """How the client is to end: with a status, or by a signal."""
+
+    value: int
+    how: int = EXIT
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the client is to start."""
+
+    id: str
+    path: bytes
+    argv: tuple[bytes, ...]
+    stdin: bytes | None = None  # what standard input held, when commands came from there
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.  `how` is None when nobody can know whether it even began."""
+
+    how: int | None
+    value: int
+    seconds: float
+    streams: Mapping[str, Any]
+    why: str | None = None  # when it was not the command's own doing
+
+
+class Client(Protocol):
+    """The caller's end, as the gate needs it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def say(self, text: str) -> None:
+        """Print *text* on its standard error."""
+
+    def gone(self) -> bool:
+        """Tell whether it has left."""
+
+    def wait(self, wake: int, seconds: float | None) -> bool:
+        """Return when *wake* (an eventfd) is readable or it has left; False when time is up."""
+
+    def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
+        """Have it run *plan*; *late* gets the record of what came after the shell's end."""
+
+
+class Gate:
+    """Everything needed to handle calls.  Used by one thread per caller."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        blobs: Blobs,
+        law: Callable[[], Law],
+        states: States,
+        origin: str,
+        boot_id: str,
+        salt: bytes,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.ledger = ledger
+        self.blobs = blobs
+        self.law = law
+        self.states = states
+        self.origin = origin
+        self.boot_id = boot_id
+        self.salt = salt
+        self.clock = clock
+        # `turn` is held from a look at a request to the entry that rests on it: one decision, one
+        # claim at a time.  `lock` guards memory and is taken inside appends (`observe`), so
+        # nothing is appended while it is held.
+        self.turn = threading.Lock()
+        self.lock = threading.Lock()
+        self.waiting: dict[str, set[int]] = {}  # id → eventfds of callers that hold
+        self.matches: dict[str, str] = {}  # match digest → id of its open request
+        self.running: dict[str, Client] = {}
+        for state in states.open():
+            if state.document is not None:
+                script = blobs.get(state.document["script_sha256"])
+                self.matches[requests.match_of(state.document, script)] = state.id
+
+    # ---- one command ----------------------------------------------------------
+
+    def handle(self, call: Call, client: Client) -> Leave:
+        """Take *call* through the gate and return how its client is to leave."""
+        case = consider(call, self.law(), self.salt)
+        if case.invocation.mode is Mode.SESSION:
+            client.say(words.no_session())
+            return Leave(TROUBLE)
+        if case.missing is not None:
+            # Not left to bash: the file could be put there after we have looked.
+            name = os.fsdecode(call.argv[0]).removeprefix("-")
+            client.say(f"{name}: {case.missing}: No such file or directory\n")
+            return Leave(MISSING)
+        try:
+            if case.judgement.verdict is Verdict.DENY:
+                return self._refuse(case, client)
+            if case.judgement.verdict is Verdict.APPROVE:
+                return self._hold(case, client)
+            id = new_id()
+            # One round for both: an allowed command waits for one flush, not for two.
+            self.ledger.append([self._submitted(case, id), self._started(case, id, None)])
+            return self._run(case, id, client)
+        except LedgerError as problem:
+            client.say(words.trouble(str(problem), problem.hint or "see `gatesh broker status`"))
+            return Leave(TROUBLE)
+
+    def _refuse(self, case: Case, client: Client) -> Leave:
+        id = new_id()
+        self.ledger.append([self._submitted(case, id)])
+        client.say(words.denied(id, case.judgement.findings))
+        return Leave(REFUSED)
+
+    def _run(self, case: Case, id: str, client: Client) -> Leave:
+        """Run what was judged; `command.started` is durable already."""
+        plan = Plan(
+            id,
+            os.fsencode(case.law.config.shells[case.invocation.name]),
+            (_zero(case.call.argv[0]), *case.invocation.argv),
+            case.script if case.invocation.mode is Mode.STDIN else None,
+        )
+        with self.lock:
+            self.running[id] = client
+        try:
+            ending = client.run(plan, lambda streams: self._late(id, streams))
+        finally:
+            with self.lock:
+                self.running.pop(id, None)
+        if ending.how is None:
+            self.ledger.append([{"type": "command.lost", "id": id, "why": ending.why}])
+            return Leave(TROUBLE)
+        entry: dict[str, Any] = {
+            "type": "command.finished",
+            "id": id,
+            "seconds": round(ending.seconds, 6),
+            "streams": dict(ending.streams),
+            ("signal" if ending.how == SIGNAL else "exit"): ending.value,
+        }
+        if ending.why is not None:
+            entry["why"] = ending.why
+        self.ledger.append([entry])
+        if ending.why is not None:
+            client.say(words.unrecorded(ending.why))
+            return Leave(TROUBLE)
+        return Leave(ending.value, ending.how)
+
+    def _late(self, id: str, streams: Mapping[str, Any]) -> None:
+        """Record what background children wrote after their shell had ended."""
+        self.ledger.append([{"type": "command.output", "id": id, "streams": dict(streams)}])
+
+    # ---- a command that needs approval ------------------------------------------
+
+    def _hold(self, case: Case, client: Client) -> Leave:
+        agent = by_environment(case.call.env) or UNKNOWN
+        hold = case.law.config.hold_s
+        if hold is None and not (agent is UNKNOWN and case.call.stdin.kind == "tty"):
+            hold = agent.hold_s  # somebody typing at a terminal waits as long as they like
+        with self.turn:
+            id = self._join(case) or self._open(case)
+        who = _who(case, self.law())
+        client.say(words.waiting(id, case.judgement.findings, who, hold))
+        began = time.monotonic()
+        deadline = None if hold is None else began + hold
+        beat = agent.heartbeat_s
+        with _Bell(self, id) as bell:
+            while True:
+                state = self.state(id)
+                if state.state == "approved":
+                    return self._claim(case, id, client)
+                if state.state != "pending":
+                    return self._explain(state, client)
+                left = None if deadline is None else deadline - time.monotonic()
+                if client.gone():
+                    return Leave(PENDING)
+                if left is not None and left <= 0:
+                    client.say(words.pending(id))
+                    return Leave(PENDING)
+                if not client.wait(bell.fd, _sooner(left, beat, state, self.clock())) and beat:
+                    client.say(words.still_waiting(id, time.monotonic() - began))
+
+    def _join(self, case: Case) -> str | None:
+        """Return the open request for exactly this case, if there is one."""
+        id = self.matches.get(case.match_sha256)
+        if id is None or self.state(id).state not in ("pending", "approved"):
+            return None
+        self.ledger.append([{**self._submitted(case, id), "joins": id}])
+        return id
+
+    def _open(self, case: Case) -> str:
+        """Open a request: people can answer it from now on, whoever still waits."""
+        id, now, need = new_id(), self.clock(), case.judgement.need
+        bound = case.bound
+        data = requests.build(
+            id=id,
+            revision=1,
+            opened=now,
+            approve_by=now + timedelta(seconds=need.within_s),
+            run_within_s=need.run_within_s,
+            nonce=secrets.token_bytes(16),
+            host=case.call.host,
+            boot_id=self.boot_id,
+            origin=self.origin,
+            requester=case.call.requester.as_document(),
+            script=case.script,
+            invocation=bound["invocation"],
+            cwd=bound["cwd"],
+            env=bound["env"],
+            files=bound["files"],
+            stdin=case.stdin,
+            policy=bound["policy"],
+            need=requests.need_document(need),
+            findings=[finding.as_document() for finding in case.judgement.findings],
+            inner=case.analysis.inner,
+            system=case.judgement.system,
+        )
+        self.blobs.put(case.script)  # `show` and the claim need the bytes, however short
+        opened = {
+            "type": "request.opened",
+            "id": id,
+            "revision": 1,
+            "request_sha256": self.blobs.put(data),
+            "why": case.judgement.findings[0].rule,
+        }
+        self.ledger.append([self._submitted(case, id), opened])
+        self.matches[case.match_sha256] = id
+        return id
+
+    def _claim(self, case: Case, id: str, client: Client) -> Leave:
+        """Turn an approval into a run, once.  Looks at everything again first."""
+        with self.turn:
+            law = self.law()
+            state = self.state(id)
+            if state.state != "approved":  # another call with the same bytes was quicker
+                return self._explain(state, client)
+            if client.gone():
+                return Leave(PENDING)
+            changed = case.changed(law, self.salt)
+            if changed:
+                why = "changed since it was asked: " + ", ".join(changed)
+                self.ledger.append([{"type": "request.lapsed", "id": id, "why": why}])
+            else:
+                self.ledger.append([self._started(case, id, state)])
+        if changed:
+            client.say(words.changed(id, changed))
+            return self.handle(case.call, client)
+        return self._run(case, id, client)
+
+    def _explain(self, state: RequestState, client: Client) -> Leave:
+        """Say how a request ended that will not start this call."""
+        id = state.id
+        last = state.answers[-1] if state.answers else None
+        if state.state == "rejected" and last:
+            client.say(words.rejected(id, last.by, self.decision(last).reason))
+            return Leave(REFUSED)
+        if state.state == "asked" and last:
+            client.say(words.asked(id, last.by, self.decision(last).question or ""))
+            return Leave(PENDING)
+        word = "used" if state.state in ("started", "finished", "lost") else state.state
+        client.say(words.ended(id, word, state.why if state.state == "lapsed" else None))
+        return Leave(PENDING)
+
+    # ---- what people do -----------------------------------------------------------
+
+    def state(self, id: str) -> RequestState:
+        """Return the request's state at this moment; raise `NotFound`."""
+        with self.lock:
+            state = self.states.get(id)
+        if state is None:
+            raise NotFound(
+                f"there is no request {show_id(id)}", hint="list what waits with `gatesh pending`"
+            )
+        return state.at(self.clock())
+
+    def decide(self, decision: bytes, signature: bytes) -> Accepted:
+        """Check a signed answer and append it; raise `Refused` with its word, or `NotFound`.
+
+        Who carried it here does not matter: the signature speaks.
+        """
+        try:
+            id = Decision.read(decision).request  # only to find the request; `check` trusts nothing
+        except document.MalformedDocument as problem:
+            raise Refused(str(problem), why="decision-malformed") from None
+        with self.turn:
+            state = self.state(id)
+            request = self.blobs.get(state.request_sha256)
+            digests = {
+                "decision_sha256": self.blobs.put(decision),
+                "signature_sha256": self.blobs.put(signature),
+            }
+            try:
+                accepted = check(
+                    decision,
+                    signature,
+                    request=request,
+                    revision=state.revision,
+                    roster=self.law().roster,
+                    requester=requests.read(request)["requester"],
+                    origin=self.origin,
+                    on_history=self._on_history,
+                    now=self.clock(),
+                    log_size=self.ledger.head.size,
+                    earlier=state.earlier,
+                )
+                with self.lock:
+                    self.states.admit(id, accepted.decision, accepted.by, self.clock())
+            except Refused as refused:
+                entry = {"type": "decision.refused", "id": id, "why": refused.why, **digests}
+                self.ledger.append([entry])
+                raise
+            self.ledger.append([{"type": "decision.accepted", **accepted.as_document(), **digests}])
+            return accepted
+
+    def cancel(self, id: str, uid: int) -> None:
+        """Withdraw a request, on behalf of the account that asked."""
+        with self.turn:
+            state = self.state(id)
+            if state.state not in OPEN or state.document is None:
+                raise Refused(
+                    f"request {show_id(id)} is {state.state} already", why="request-ended"
+                )
+            if state.document["requester"]["uid"] != uid:
+                raise Refused(f"request {show_id(id)} was made by another account", why="not-yours")
+            why = "withdrawn by its requester"
+            self.ledger.append([{"type": "request.cancelled", "id": id, "why": why}])
+
+    def expire(self) -> None:
+        """Record what time alone has ended.  Called by the broker's timer."""
+        with self.turn:
+            now = self.clock()
+            over = []
+            with self.lock:
+                still = list(self.states.open())
+            for state in still:
+                after = state.at(now).state
+                if after != state.state:
+                    over.append({"type": f"request.{after}", "id": state.id, "why": "time"})
+            if over:
+                self.ledger.append(over)
+
+    def observe(self, entries: list[dict[str, Any]]) -> None:
+        """Fold durable entries into the states, in their order, and wake whom they concern."""
+        with self.lock:
+            for entry in entries:
+                self.states.apply(entry, self.request)
+                for fd in self.waiting.get(entry.get("id", ""), ()):
+                    os.eventfd_write(fd, 1)
+
+    def request(self, sha256: str) -> dict[str, Any]:
+        """Return the parsed request document with this digest."""
+        return requests.read(self.blobs.get(sha256))
+
+    def decision(self, answer: Answer) -> Decision:
+        """Return the decision document behind an accepted answer."""
+        entry = next(self.ledger.entries(answer.index))
+        return Decision.read(self.blobs.get(entry["decision_sha256"]))
+
+    def _on_history(self, size: int, root: bytes) -> bool:
+        return size <= self.ledger.head.size and self.ledger.root_at(size) == root
+
+    # ---- entries --------------------------------------------------------------------
+
+    def _submitted(self, case: Case, id: str) -> dict[str, Any]:
+        return submitted(case, id, self.blobs.put)
+
+    def _started(self, case: Case, id: str, state: RequestState | None) -> dict[str, Any]:
+        return {
+            "type": "command.started",
+            "id": id,
+            "script_sha256": case.script_sha256,
+            "request_sha256": state.request_sha256 if state else None,
+            "decisions": list(state.decisions) if state else [],
+            "rechecked": [*case.bound, "script"] if state else [],
+        }
+
+
+class _Bell:
+    """An eventfd that rings when something is recorded about a request."""
+
+    def __init__(self, gate: Gate, id: str) -> None:
+        self.gate, self.id = gate, id
+        self.fd = -1
+
+    def __enter__(self) -> _Bell:
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        with self.gate.lock:
+            self.gate.waiting.setdefault(self.id, set()).add(self.fd)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.gate.lock:
+            bells = self.gate.waiting[self.id]
+            bells.discard(self.fd)
+            if not bells:
+                del self.gate.waiting[self.id]
+            os.close(self.fd)
+
+
+def _zero(argv0: bytes) -> bytes:
+    """Return what the real shell is called: as we were, but for our own name."""
+    dash, name = argv0[:1] == b"-", argv0.rsplit(b"/", 1)[-1].removeprefix(b"-")
+    if name.startswith(b"gatesh"):
+        return b"-bash" if dash else b"bash"
+    return argv0
+
+
+def _who(case: Case, law: Law) -> str:
+    """Say who can decide, in words."""
+    quorum = case.judgement.need.quorum
+    asker = case.call.requester.person
+    able = sorted(p for p in law.roster.people if p != asker and law.roster.keys_of(p))
+    if not able:
+        return "a second person (none is enrolled yet: gatesh people add NAME --key FILE.pub)"
+    if dict(quorum) == {"any": 1}:
+        return " or ".join(able[:3]) + (" or others" if len(able) > 3 else "")
+    return " and ".join(f"{count} of {team}" for team, count in sorted(quorum.items()))
+
+
+def _sooner(
+    left: float | None, beat: float | None, state: RequestState, now: datetime
+) -> float | None:
+    """Return the seconds until there is something to do: give up, say so, or see it expired."""
+    ends = [seconds for seconds in (left, beat) if seconds is not None]
+    if state.approve_by is not None:
+        ends.append(max(0.0, (state.approve_by - now).total_seconds()))
+    return min(ends) if ends else None
