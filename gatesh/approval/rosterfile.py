@@ -95,9 +95,12 @@ def _read(path: Path) -> str | None:
         return None
     except OSError as problem:
         raise ConfigError(f"cannot open {path}: {problem.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _guarded(path, os.fstat(descriptor))
-        data = file.read(_LONGEST + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(_LONGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > _LONGEST:
         raise ConfigError(f"{path} is longer than {_LONGEST} bytes")
     try:

@@ -40,7 +40,7 @@ def _read(path: Path, what: str, *, private: bool, strict: bool) -> bytes:
         if problem.errno == errno.ELOOP:
             raise KeyTrouble(f"{what} {path} is a link, not a file") from None
         raise KeyTrouble(f"cannot open {what} {path}: {problem.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # On the open descriptor: the name could point elsewhere by now.
         status = _settled(descriptor) if strict else os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -49,7 +49,10 @@ def _read(path: Path, what: str, *, private: bool, strict: bool) -> bytes:
             _private(path, status, what)
         if strict and status.st_nlink != 1:
             raise KeyTrouble(f"{what} {path} has a second name (hard link)")
-        data = file.read(_LONGEST + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(_LONGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > _LONGEST:
         raise KeyTrouble(f"{what} {path} is longer than a key can be")
     return data

@@ -355,7 +355,7 @@ def test_a_roster_that_others_can_write_is_refused(tmp_path, name, bit):
         rosterfile.load(tmp_path)
 
 
-def test_a_link_a_fifo_and_a_lone_file_are_refused(tmp_path):
+def test_a_link_a_fifo_a_directory_and_a_lone_file_are_refused(tmp_path):
     rosterfile.save(tmp_path, joined(bob={}))
     signers = tmp_path / "allowed_signers"
     signers.rename(tmp_path / "elsewhere")
@@ -367,6 +367,10 @@ def test_a_link_a_fifo_and_a_lone_file_are_refused(tmp_path):
         rosterfile.load(tmp_path)
     signers.unlink()
     os.mkfifo(signers)
+    with pytest.raises(ConfigError, match="not a regular file"):
+        rosterfile.load(tmp_path)
+    signers.unlink()
+    signers.mkdir()
     with pytest.raises(ConfigError, match="not a regular file"):
         rosterfile.load(tmp_path)
 
