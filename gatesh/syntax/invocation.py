@@ -60,7 +60,7 @@ def parse(argv0: bytes, args: Sequence[bytes], *, stdin_is_tty: bool = False) ->
 
     A call that makes no sense is UNKNOWN, with the `problem` in words.  NOTHING
     with a `problem` is a call that every version of the shell answers with a
-    usage message and status 2 (zsh: 1), such as `-c` without a string.
+    usage message and status 2 (1 after `-e`, and from zsh), such as `-c` without a string.
 
     >>> call = parse(b"bash", [b"-euo", b"pipefail", b"-c", b"make $1", b"_", b"all"])
     >>> call.mode.name, call.script, call.zero, call.positionals
@@ -191,7 +191,9 @@ _BASH_SHOPT = frozenset(
 
 def _scan_bash(argv: tuple[bytes, ...]) -> _Options:
     said = _Options()
-    at = _scan_bash_long(argv, said)
+    at = said.count = _scan_bash_long(argv, said)
+    if said.quits:
+        return said  # at once: the short options are not even looked at
     restricted = any(arg in (b"--restricted", b"-restricted") for arg in argv[:at])
     dumps = said.noexec
     while at < len(argv) and argv[at][:1] in (b"-", b"+"):

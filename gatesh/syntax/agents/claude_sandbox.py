@@ -19,14 +19,18 @@ from gatesh.syntax.agents import claude_code
 from gatesh.syntax.agents.preamble import Call, Preamble
 from gatesh.syntax.agents.quoting import is_path, read_argument, read_arguments
 
-_SHELL = re.compile(rb"(?:/[A-Za-z0-9_@%+.-]+)+/(?:bash|zsh|sh)|bash|zsh|sh")
+_SHELLS = rb"(?:(?:/[A-Za-z0-9_@%+.-]+)+/)?(?:bash|zsh|sh)"
+_SHELL = re.compile(_SHELLS)
+_STARTS = re.compile(_SHELLS + rb" -c ")
 _PROXIES = re.compile(
     rb"socat TCP-LISTEN:3128,fork,reuseaddr UNIX-CONNECT:(?P<http>[A-Za-z0-9_/.-]+)"
     rb" >/dev/null 2>&1 &\n"
     rb"socat TCP-LISTEN:1080,fork,reuseaddr UNIX-CONNECT:(?P<socks>[A-Za-z0-9_/.-]+)"
     rb" >/dev/null 2>&1 &\n"
     rb'trap "kill %1 %2 2>/dev/null; exit" EXIT\n'
-    rb"(?:eval |ARGV0=apply-seccomp /proc/self/fd/[0-9]+ (?P<shell>[A-Za-z0-9_/@%+.-]+) -c )"
+    rb"(?:eval |ARGV0=apply-seccomp (?P<seccomp>/proc/self/fd/[0-9]+) (?P<shell>"
+    + _SHELLS
+    + rb") -c )"
 )
 _SOCKET = re.compile(rb".+/claude-(?:http|socks)-[0-9a-f]+\.sock")
 _EMPTY = re.compile(rb".+/claude-empty-[A-Za-z0-9]+")
@@ -52,7 +56,7 @@ def recognise(call: Call) -> Preamble | None:
         if words is None or not _sandboxes([text for text, _, _ in words]):
             return None
         word, start, end = words[-1]
-        return _shown(script, start, end, _in_shell(word))
+        return _shown(script, start, end, _in_shell(word), words[-3][0])
     if script.startswith(b"socat "):
         return _in_proxies(script)
     return _in_shell(script)
@@ -60,36 +64,34 @@ def recognise(call: Call) -> Preamble | None:
 
 def _in_shell(script: bytes) -> Preamble | None:
     """Read `SHELL -c WORD`."""
-    words = read_arguments(script)
-    if words is None or len(words) != 3 or words[1][0] != b"-c":
-        return None
-    if _SHELL.fullmatch(words[0][0]) is None:
+    words = read_arguments(script) if _STARTS.match(script) else None
+    if words is None or len(words) != 3:
         return None
     word, start, end = words[2]
-    return _shown(script, start, end, _in_proxies(word))
+    return _shown(script, start, end, _in_proxies(word), words[0][0])
 
 
 def _in_proxies(script: bytes) -> Preamble | None:
     """Read the start of the two proxies, then `SECCOMP SHELL -c WORD` or `eval WORD`."""
     match = _PROXIES.match(script)
-    if match is None:
-        return None
-    if not all(_is(_SOCKET, match[which]) for which in ("http", "socks")):
-        return None
-    if match["shell"] is not None and _SHELL.fullmatch(match["shell"]) is None:
+    if match is None or not all(_is(_SOCKET, match[which]) for which in ("http", "socks")):
         return None
     word = read_argument(script, match.end())
     if word is None or word[1] != len(script):
         return None
-    return _shown(script, match.end(), word[1], claude_code.unwrap(word[0]))
+    programs = [program for program in (match["seccomp"], match["shell"]) if program]
+    return _shown(script, match.end(), word[1], claude_code.unwrap(word[0]), *programs)
 
 
-def _shown(script: bytes, start: int, end: int, within: Preamble | None) -> Preamble | None:
+def _shown(
+    script: bytes, start: int, end: int, within: Preamble | None, *programs: bytes
+) -> Preamble | None:
     """Return *within* as seen from *script*: the span is that of the quoted layer."""
     if within is None:
         return None
+    sources = (*within.sources, *(p for p in programs if p not in within.sources))
     rest = (script[:start], script[end:])
-    return replace(within, span=Span(start, end), outer_rest=rest)
+    return replace(within, span=Span(start, end), outer_rest=rest, sources=sources)
 
 
 def _is(shape: re.Pattern[bytes], path: bytes) -> bool:

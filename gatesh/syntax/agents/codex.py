@@ -72,7 +72,7 @@ def _restore(script: bytes) -> Preamble | None:
     span = Span(len(outer), len(script))
     if outer + single(command[0]) != script:
         return None
-    return wrapped(NAME, script, command[0], span, sources=(snapshot[0], *prepends))
+    return wrapped(NAME, script, command[0], span, sources=(snapshot[0], *prepends, shell[0]))
 
 
 def _write(

@@ -30,9 +30,11 @@ class Preamble:
     `by` says who asked: `agent`, `user`, or `harness` for a call that the
     client makes for itself; then `harness` is true and `inner` the whole script.
 
-    `sources` are files (or directories put in front of PATH) that the wrapping
-    itself takes code from, `writes` the files it writes.  Whoever lets a
-    preamble pass must still pin or judge the sources: an agent can write there.
+    `sources` are what the wrapping itself takes code from: files it reads,
+    programs it hands the command to, directories it puts in front of PATH.
+    `writes` are the files it writes.  Whoever lets a preamble pass must still
+    pin or judge the sources: an agent can write there, or print a shape that
+    names its own.
     """
 
     agent: str

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 
+# Possessive (*+, ++) where a text that does not fit must be given up at once.
 _PLAIN = re.compile(rb"[A-Za-z0-9_@%+=:,./-]+")
 _SINGLE = re.compile(rb"'[^']*'(?:\"'\"'[^']*')*")
-_DOUBLE = re.compile(rb'"(?:[^"\\$`]|\\["\\$`!])*"')
-_BARE = re.compile(rb"(?:[A-Za-z0-9_%+./-]|\\[^\nA-Za-z0-9])+")
+_DOUBLE = re.compile(rb'"(?:[^"\\$`]++|\\["\\$`!])*+"')
+_BARE = re.compile(rb"(?:[A-Za-z0-9_%+./-]++|\\[#!$&()*,:;<=>?@\[\\\]^`{|}])++")
+_PACKED = re.compile(rb"'(?:[^'\\]++|\\\\)*+'")
+_LOUD = re.compile(rb"(?<!\\)(?:\\\\)*!")
+_ACTIVE = frozenset(b"$`\\\"'*?[](){}<>|&;!#~")
+_BLANK = re.compile(rb'["\s]')
 _ESCAPE = re.compile(rb"\\([\"\\$`])")
 
 
@@ -60,19 +65,26 @@ def read_double(script: bytes, at: int) -> tuple[bytes, int] | None:
 def read_argument(script: bytes, at: int) -> tuple[bytes, int] | None:
     r"""Read one word as the npm package shell-quote writes it.
 
-    Single-quoted, double-quoted or with backslashes, never a mixture.
+    In double quotes if it has a single quote, in single quotes if it has a blank
+    or a double quote, and with backslashes otherwise; never a mixture, and with
+    no backslash more than needed.
 
     >>> read_argument(b"http\\://h\\:1 x", 0)
     (b'http://h:1', 12)
     """
     match script[at : at + 1]:
         case b"'":
-            end = script.find(b"'", at + 1)
-            return (script[at + 1 : end], end + 1) if end >= 0 else None
+            packed = _PACKED.match(script, at)
+            if packed is None or not _BLANK.search(packed[0]):
+                return None
+            return packed[0][1:-1], packed.end()
         case b'"':
-            return read_double(script, at)
-    match = _BARE.match(script, at)
-    return (re.sub(rb"\\(.)", rb"\1", match[0]), match.end()) if match else None
+            double = read_double(script, at)
+            if double is None or b"'" not in double[0] or _LOUD.search(script[at : double[1]]):
+                return None
+            return double
+    bare = _BARE.match(script, at)
+    return (re.sub(rb"\\(.)", rb"\1", bare[0]), bare.end()) if bare else None
 
 
 def read_arguments(script: bytes) -> list[tuple[bytes, int, int]] | None:
@@ -98,4 +110,4 @@ def is_path(text: bytes) -> bool:
     """
     if not text.startswith(b"/") or any(c < 0x20 or c == 0x7F for c in text):
         return False
-    return not {b"", b".", b".."} & set(text.split(b"/")[1:]) and not set(b"$`\\\"'*?[") & set(text)
+    return not {b"", b".", b".."} & set(text.split(b"/")[1:]) and not _ACTIVE & set(text)
