@@ -108,11 +108,14 @@ def _answers_silently(name: str) -> bool:
     if name != "Secret Service":
         return False
     try:
-        import secretstorage
+        import secretstorage.collection as secretstorage
+        from secretstorage import dbus_init
 
-        connection = secretstorage.dbus_init()
+        connection = dbus_init()
         try:
-            return not secretstorage.get_default_collection(connection).is_locked()
+            # By alias: `get_default_collection` would make a missing one, which asks a person.
+            found = secretstorage.get_collection_by_alias(connection, "default")
+            return not found.is_locked()
         finally:
             connection.close()
     except Exception:  # whatever is wrong with it: then it is not a keyring that just answers

@@ -62,7 +62,7 @@ def _settled(descriptor: int) -> os.stat_result:
     """Return the file's status, waiting out the moment in which `create` holds two names."""
     status = os.fstat(descriptor)
     for _ in range(100):
-        if status.st_nlink < 2:
+        if status.st_nlink < 2 or not stat.S_ISREG(status.st_mode):
             break
         time.sleep(0.005)
         status = os.fstat(descriptor)
