@@ -32,6 +32,8 @@ from gatesh.ledger.tiles import ENTRIES, Tile
 
 Progress = Callable[[int, int], None]
 
+PATIENCE_S = 0.1  # a round of the broker takes less
+
 _OWN: Final = frozenset({".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine"})
 _PASSING: Final = frozenset({"checkpoint.tmp", "log.jsonl.tmp", "vkey.tmp"})
 
@@ -235,7 +237,7 @@ class _Audit:
     def _moved(self, stored: bytes | None) -> bool:
         """Tell whether the broker has written while we read."""
         if self.directory.read("checkpoint") == stored:
-            time.sleep(0.1)  # a round may be between its tiles and its checkpoint
+            time.sleep(PATIENCE_S)  # a round may be between its tiles and its checkpoint
         return self.directory.read("checkpoint") != stored
 
     def _root(self, claimed: Checkpoint | None, stored: bytes | None) -> None:

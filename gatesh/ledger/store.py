@@ -324,9 +324,9 @@ class Ledger:
         if isinstance(problem, disk.SyncFailed) or not isinstance(problem, Exception):
             self._poison(problem)
             return
-        self._tiles.stale = True
         try:
             self._journal.cut()
+            self._tiles.take_back(self._tree.size)
             disk.remove(self._fd, "checkpoint.tmp")
         except (OSError, LedgerError) as worse:
             raise self._poison(worse) from worse

@@ -109,7 +109,7 @@ class TileStore:
         Full tiles were synced before they got their name, so their length is
         enough; `audit` reads their bytes.  The growing ones are compared.
         """
-        self._remove_strays(tree.size)
+        self.take_back(tree.size)
         for tile in tiles.needed(tree.size):
             directory, name = self._place(tile.path)
             data = None if tile.width == WIDTH else self._contents(tile, tree, journal)
@@ -123,8 +123,13 @@ class TileStore:
                 disk.write_file(directory, name, data, durable=tile.width == WIDTH)
         self.stale = False
 
-    def _remove_strays(self, size: int) -> None:
-        """Remove tiles of other sizes: a round that was taken back, a rename that was lost."""
+    def take_back(self, size: int) -> None:
+        """Remove the tiles of any other size.
+
+        At once, not at the next repair: a full tile of a round that never was
+        would by then pass for one of its successor's.
+        """
+        self.stale = True
         if not disk.exists(self._root, "tile"):
             return
         self.close()
