@@ -1,0 +1,95 @@
+"""The one function of this room that others need for a script: `analyse`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gatesh.model import Analysis, Kind
+from gatesh.syntax import findings
+from gatesh.syntax.collect import Collector, Exhausted
+from gatesh.syntax.follow import Follower
+from gatesh.syntax.grammar import Reader
+from gatesh.syntax.nodes import Script
+from gatesh.syntax.state import Shell
+from gatesh.syntax.values import field
+from gatesh.syntax.words import Unsure
+
+MAX_SCRIPT = 1 << 20  # characters; a longer script is opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a script would run.
+
+    `read` is given absolute paths and returns the bytes of a regular file, None when
+    there is none, and may raise `OSError` for one that is there but cannot be read or
+    is too large.  `env` is the environment of the caller.  `shell` is bash, sh or zsh.
+    """
+
+    cwd: str
+    env: Mapping[str, str]
+    read: Callable[[str], bytes | None]
+    zero: str = "bash"
+    positionals: tuple[str, ...] = ()
+    shell: str = "bash"
+    inner: str | None = None
+    agent: str | None = None
+
+
+def analyse(script: bytes, context: Context) -> Analysis:
+    """Return everything that *script* would do, as subjects for rules.
+
+    Never raises: what cannot be read or followed ends in an `opaque` finding.
+    """
+    text = script.decode("utf-8", "replace")
+    collector = Collector()
+    whole = (0, len(text))
+    problem = ""
+    if "\0" in text:
+        problem = "holds a NUL byte"
+        text = text.replace("\0", "\ufffd")
+    elif "\ufffd" in text and script.decode("utf-8", "ignore") != text:
+        problem = "is not UTF-8"
+    collector.add(Kind.SCRIPT, text, whole)
+    if problem:
+        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail=f"the script {problem}")
+    if len(text) > MAX_SCRIPT:
+        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail="the script is too large")
+    else:
+        _follow(text, context, collector)
+    return Analysis(
+        script,
+        collector.subjects(text),
+        tuple(collector.files.values()),
+        context.inner,
+        context.agent,
+    )
+
+
+def _follow(text: str, context: Context, collector: Collector) -> None:
+    shell = Shell(
+        context.env,
+        (context.cwd,) if context.cwd.startswith("/") else (),
+        zero=context.zero,
+        positionals=tuple(field(value) for value in context.positionals),
+    )
+    follower = Follower(shell, collector, context.read)
+    reader = Reader(text)
+    collector.budget = reader.budget
+    whole = (0, len(text))
+    try:
+        try:
+            script = reader.read()
+        except Unsure as problem:
+            where = (min(problem.at, len(text)), len(text))
+            collector.add(Kind.FINDING, findings.OPAQUE, where, detail=str(problem))
+            script = Script(reader.done)
+        follower.script(script)
+        follower.uncalled()
+    except (Unsure, Exhausted) as problem:
+        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail=str(problem))
+    except RecursionError:
+        collector.add(
+            Kind.FINDING, findings.OPAQUE, whole, detail="too many levels inside each other"
+        )

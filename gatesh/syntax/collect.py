@@ -1,0 +1,68 @@
+"""Collecting subjects, with limits that end in an `opaque` finding."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from gatesh.model import CodeFile, Kind, Span, Subject
+
+MAX_SUBJECTS = 4_000
+MAX_COMMANDS = 6_000  # simple commands followed, loops and calls included
+
+
+# kind, text, span in characters, also, inside, program, detail
+Key = tuple[Kind, str, tuple[int, int], tuple[str, ...], tuple[str, ...], str, str]
+
+
+class Exhausted(Exception):
+    """The line would take more work to follow than a line may."""
+
+
+class Collector:
+    """Subjects in the order they were found, without repetitions."""
+
+    def __init__(self) -> None:
+        self.found: dict[Key, None] = {}
+        self.files: dict[str, CodeFile] = {}
+        self.commands = 0
+        self.budget = [0]  # what is left for reading nested texts, shared with the readers
+
+    def step(self) -> None:
+        """Count one simple command."""
+        self.commands += 1
+        if self.commands > MAX_COMMANDS:
+            raise Exhausted(f"more than {MAX_COMMANDS} commands")
+
+    def add(
+        self,
+        kind: Kind,
+        text: str,
+        span: tuple[int, int],
+        *,
+        also: tuple[str, ...] = (),
+        inside: tuple[str, ...] = (),
+        program: str = "",
+        detail: str = "",
+    ) -> None:
+        """Add one subject; *span* counts characters of the outermost script."""
+        key = (kind, text, span, also, inside, program, detail)
+        if key not in self.found:
+            if len(self.found) >= MAX_SUBJECTS and kind is not Kind.FINDING:
+                raise Exhausted(f"more than {MAX_SUBJECTS} subjects")
+            self.found[key] = None
+
+    def subjects(self, script: str) -> tuple[Subject, ...]:
+        """Return the subjects, their spans counted in bytes of *script*."""
+        if script.isascii():
+            where = None
+        else:
+            widths = (len(c.encode("utf-8", "replace")) for c in script)
+            where = [0, *accumulate(widths)]
+        out = []
+        for kind, text, span, also, inside, program, detail in self.found:
+            start, end = span
+            if where is not None:
+                start = where[min(start, len(where) - 1)]
+                end = where[min(end, len(where) - 1)]
+            out.append(Subject(kind, text, Span(start, end), also, inside, program, detail))
+        return tuple(out)

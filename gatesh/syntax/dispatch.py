@@ -1,0 +1,72 @@
+"""Which function looks inside which program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from gatesh.syntax import builtins, effects, interpreters, programs, shells, tables, unwrap
+from gatesh.syntax.values import Output
+from gatesh.syntax.wrappers import table
+
+if TYPE_CHECKING:
+    from gatesh.syntax.run import Call
+
+Handler = Callable[["Call"], Output]
+
+_BUILTINS: dict[str, Handler] = {
+    "cd": builtins.cd, "pushd": builtins.cd, "chdir": builtins.cd, "popd": builtins.popd,
+    "export": builtins.declare, "declare": builtins.declare, "typeset": builtins.declare,
+    "local": builtins.declare, "readonly": builtins.declare, "unset": builtins.unset,
+    "read": builtins.read, "mapfile": builtins.mapfile, "readarray": builtins.mapfile,
+    "set": builtins.set_, "shift": builtins.shift, "trap": builtins.trap,
+    "alias": builtins.alias, "unalias": builtins.unalias, "hash": builtins.hash_,
+    "shopt": builtins.shopt, "printf": builtins.printf, "test": builtins.subscripts,
+    "[": builtins.subscripts, "wait": builtins.subscripts, "let": builtins.let,
+    "exit": builtins.leave, "return": builtins.leave, "break": builtins.leave,
+    "continue": builtins.leave, "logout": builtins.leave, "complete": builtins.complete,
+    "compgen": builtins.complete, "bind": builtins.complete, "enable": builtins.complete,
+    "eval": shells.eval_, "source": shells.source, ".": shells.source,
+}  # fmt: skip
+
+_PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
+    "env": unwrap.env, "genv": unwrap.env, "xargs": unwrap.xargs, "gxargs": unwrap.xargs,
+    "find": unwrap.find, "gfind": unwrap.find, "fd": unwrap.fd, "fdfind": unwrap.fd,
+    "parallel": unwrap.parallel, "ssh": unwrap.ssh, "slogin": unwrap.ssh, "scp": unwrap.ssh_options,
+    "sftp": unwrap.ssh_options, "busybox": unwrap.applet, "toybox": unwrap.applet,
+    "exec": unwrap.exec_, "at": unwrap.stdin_code, "batch": unwrap.stdin_code,
+    "git": programs.git, "tar": programs.tar, "gtar": programs.tar, "bsdtar": programs.tar,
+    "make": programs.make, "gmake": programs.make, "socat": programs.socat,
+    "vim": programs.editor, "vi": programs.editor, "nvim": programs.editor, "ex": programs.editor,
+    "view": programs.editor, "vimdiff": programs.editor, "gvim": programs.editor,
+    "tmux": programs.tmux, "screen": programs.screen, "expect": interpreters.run,
+    "crontab": programs.crontab, "nsenter": programs.wrapped, "apt-get": programs.apt,
+    "apt": programs.apt, "rsync": programs.rsync,
+}  # fmt: skip
+
+
+@cache
+def find(name: str) -> Handler | None:
+    """Return the function that looks inside the program *name*, None if nothing is inside."""
+    if name in _BUILTINS:
+        return _BUILTINS[name]
+    if name in tables.SHELLS or re.fullmatch(r"(?:bash|zsh|ksh|dash)-?[0-9.]+", name):
+        return shells.shell
+    special = _PROGRAMS.get(name)
+    wraps = name in table()
+    interprets = interpreters.spec(name) is not None
+    if special is None and not wraps and not interprets:
+        return None
+
+    def look(call: Call) -> Output:
+        output = special(call) if special is not None else None
+        if output is None and wraps and (found := unwrap.wrapper_of(call)) is not None:
+            output = unwrap.unwrap(call, *found)
+        if output is None and interprets:
+            output = interpreters.run(call)
+        ordinary = effects.ordinary(call)
+        return ordinary if output is None else output
+
+    return look

@@ -1,0 +1,183 @@
+"""Files that ordinary programs write and read, and what they print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatesh.model import Kind
+from gatesh.syntax import outputs
+from gatesh.syntax.paths import name_of
+from gatesh.syntax.values import Field, Output
+from gatesh.syntax.wrappers import Options, options_of
+
+if TYPE_CHECKING:
+    from gatesh.syntax.run import Call
+
+# What a program writes: `all` its operands, the `last` one, or the value of an option.
+#   name : short options with a value : long options with a value : writes
+_WRITERS = """
+tee       : : output-error : all
+touch     : d r t : date reference time : all
+truncate  : s r : size reference : all
+shred     : n s : iterations size random-source : all
+mkdir     : m Z : mode context : all
+cp        : t S : target-directory suffix backup : last -t --target-directory
+mv        : t S : target-directory suffix backup : last -t --target-directory
+install   : t S m o g : target-directory suffix mode owner group : last -t --target-directory
+ln        : t S : target-directory suffix backup : last -t --target-directory
+rsync     : e f B T M : rsh rsync-path exclude include exclude-from filter : last
+scp       : S i P F l o c J : : last
+sort      : k t o S T : output key field-separator : -o --output
+curl      : o d H X u A b c e F m T x w K E : output data header request user user-agent cookie form max-time upload-file proxy write-out config cacert cert key connect-timeout retry retry-delay data-raw data-binary data-urlencode output-dir url dump-header cookie-jar : -o --output -D --dump-header -c --cookie-jar
+wget      : O o P a i t T U : output-document output-file directory-prefix append-output input-file tries timeout user-agent header post-data post-file load-cookies save-cookies : -O --output-document -o --output-file -a --append-output
+xxd       : c g l o s : cols groupsize len : second
+uniq      : f s w : skip-fields skip-chars check-chars : second
+split     : a b C l n : suffix-length bytes line-bytes lines number filter : none
+gpg       : o r u : output recipient local-user : -o --output
+openssl   : : : -out
+ssh-keygen : f t b C N : : -f
+gcc       : o : : -o
+aria2c    : o d : out dir : -o --out
+patch     : p i o d : output input strip directory : second
+"""  # noqa: E501
+
+_READERS = frozenset(
+    "cat tac nl head tail less more bat strings xxd od hexdump base64 base32 cut sort uniq rev"
+    " source . grep egrep fgrep rg zcat bzcat xzcat zgrep awk gawk sed diff cmp paste join md5sum"
+    " sha256sum sha1sum".split()
+)
+_READ_AFTER_FIRST = frozenset("grep egrep fgrep rg awk gawk sed zgrep".split())
+_READ_VALUES = {"head": "n c", "tail": "n c s", "cut": "d f b c", "grep": "e f A B C m", "rg": "e A B C",
+                "sort": "k t o S T", "xxd": "c g l s", "od": "A j N t w", "sed": "e f", "awk": "F v f",
+                "gawk": "F v f", "base64": "w", "nl": "b d f h i l n s v w", "less": "p",
+                "strings": "n t e", "hexdump": "n s e C", "egrep": "e f A B C m"}  # fmt: skip
+
+
+def _table() -> dict[str, tuple[Options, tuple[str, ...]]]:
+    made = {}
+    for line in _WRITERS.splitlines():
+        if line:
+            name, short, long, writes = (part.strip() for part in line.split(" :", 3))
+            made[name] = (
+                Options(
+                    frozenset(short.lstrip(": ").split()), frozenset(long.lstrip(": ").split())
+                ),
+                tuple(writes.lstrip(": ").split()),
+            )
+    return made
+
+
+_TABLE = _table()
+
+
+def ordinary(call: Call) -> Output:
+    """Note what a program without anything inside writes and reads; return what it prints."""
+    name = call.name
+    found = _TABLE.get(name)
+    if found is not None:
+        _writer(call, *found)
+    elif name in _READERS:
+        _reader(call)
+    elif name == "dd":
+        for field in call.rest:
+            key, _, value = field.text.partition("=")
+            if key in ("of", "if") and value:
+                _touch(call, Kind.WRITE if key == "of" else Kind.READ, value, field)
+    if name == "sed":
+        _sed(call)
+    return outputs.printed(call)
+
+
+def _touch(call: Call, kind: Kind, path: str, field: Field) -> list[str]:
+    from gatesh.syntax.run import located
+
+    found = located(call.f, path)
+    for one in found:
+        call.f.add(kind, one, call.span_of([field]))
+    return found
+
+
+def _operands(call: Call, options: Options) -> tuple[list[Field], list[tuple[str, Field | None]]]:
+    """Return operands and options, wherever they stand (GNU lets them mix)."""
+    operands: list[Field] = []
+    seen: list[tuple[str, Field | None]] = []
+    at = 1
+    fields = call.fields
+    while at < len(fields):
+        found = options_of(fields, at, options)
+        seen += found.options
+        if found.first > at and fields[found.first - 1].text == "--":
+            operands += fields[found.first :]
+            break
+        if found.first < len(fields):
+            operands.append(fields[found.first])
+        at = found.first + 1
+    return operands, seen
+
+
+def _writer(call: Call, options: Options, writes: tuple[str, ...]) -> None:
+    operands, seen = _operands(call, options)
+    target: list[Field] = []
+    for name, value in seen:
+        if name in writes and value is not None:
+            target.append(value)
+    if "all" in writes:
+        target += operands
+    elif "second" in writes:
+        target += operands[1:2]
+    elif "last" in writes and not target and len(operands) > 1:
+        target.append(operands[-1])
+        operands = operands[:-1]
+    for field in target:
+        for path in _touch(call, Kind.WRITE, field.text, field):
+            _remember(call, path, operands)
+    if call.name in ("cp", "mv", "install", "ln", "rsync", "scp"):
+        for field in operands:
+            _touch(call, Kind.READ, field.text, field)
+
+
+def _remember(call: Call, path: str, operands: list[Field]) -> None:
+    """Remember what is in a file now, or which program is behind a new name."""
+    from gatesh.syntax.run import located
+
+    shell = call.f.shell
+    name = call.name
+    if name == "tee":
+        shell.files[path] = call.f.stdin or Output()
+    elif name in ("cp", "mv", "install", "ln"):
+        for field in operands:
+            source = located(call.f, field.text)[0]
+            real = shell.renamed.get(source, name_of(source))
+            content = shell.files.get(source, Output(None, source))
+            for place in (path, path.rstrip("/") + "/" + name_of(source)):
+                shell.renamed[place] = real
+                shell.files[place] = content
+        shell.version += 1
+    elif name in ("curl", "wget", "aria2c", "scp", "rsync"):
+        shell.files[path] = Output(None, None, frozenset({"network"}))
+    elif name in ("gpg", "openssl", "xxd"):
+        shell.files[path] = Output(None, None, frozenset({"decoder"}))
+    elif name in ("sort", "uniq", "patch"):
+        shell.files[path] = Output()
+
+
+def _reader(call: Call) -> None:
+    letters = frozenset(_READ_VALUES.get(call.name, "").split())
+    operands, seen = _operands(call, Options(letters, frozenset()))
+    if call.name in _READ_AFTER_FIRST and not any(name in ("-e", "-f") for name, _ in seen):
+        operands = operands[1:]
+    for field in operands:
+        if field.text != "-" and not field.text.startswith("<("):
+            _touch(call, Kind.READ, field.text, field)
+
+
+def _sed(call: Call) -> None:
+    """`sed -i` writes its operands."""
+    operands, seen = _operands(call, Options(frozenset("ef"), frozenset({"expression", "file"})))
+    if not any(name in ("-i", "--in-place", "-I") for name, _ in seen):
+        return
+    if not any(name in ("-e", "-f", "--expression", "--file") for name, _ in seen):
+        operands = operands[1:]
+    for field in operands:
+        for path in _touch(call, Kind.WRITE, field.text, field):
+            call.f.shell.files.pop(path, None)

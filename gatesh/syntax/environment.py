@@ -1,0 +1,108 @@
+"""Assignments that make other programs run code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gatesh.syntax import findings, tables
+from gatesh.syntax.values import Choice, Field, holes, pieces, render
+
+if TYPE_CHECKING:
+    from gatesh.syntax.follow import Follower
+
+_SHARED = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)/?|\.|")
+_PLAIN_SSH = re.compile(r"ssh(?:\s+(?:-[46AaCnqTtvxy]+|-[ilpFb]\s*\S+|-o\s*(?!ProxyCommand|LocalCommand"
+                        r"|KnownHostsCommand|PermitLocalCommand|ProxyUseFdpass|Match)\w+[= ]\S+))*\s*", re.I)  # fmt: skip
+
+
+def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int], command: str) -> None:
+    """Follow the code in *value*, and say so where it cannot be told to be harmless."""
+    if value is None:
+        return
+    text = render(value) if not isinstance(value, str) and isinstance(value, tuple) else str(value)
+    if name == "PATH":
+        _path(f, text, span)
+    elif name == "IFS":
+        return
+    elif name in tables.PROMPT_VARIABLES:
+        if isinstance(value, str) and ("$(" in value or "`" in value):
+            f.finding(findings.CODE_IN_ENV, span, f"{name} runs what it holds with every prompt")
+            f.hidden_code(value, f"{name} is expanded when it is shown")
+    elif name in tables.COMMAND_VARIABLES:
+        _command(f, name, text, span, value)
+    elif name.startswith("BASH_FUNC_"):
+        f.finding(findings.CODE_IN_ENV, span, f"{name} defines a function in every bash")
+    elif name.startswith("GIT_CONFIG_VALUE_") or name.startswith("GIT_CONFIG_KEY_"):
+        _git(f, name, text, span)
+    elif name in tables.CODE_VARIABLES:
+        _code(f, name, text, span)
+    elif name.startswith("LD_") and name not in ("LD_RUN_PATH", "LD_BIND_NOW", "LD_DEBUG"):
+        if text:
+            f.finding(findings.CODE_IN_ENV, span, f"{name} changes how programs are loaded")
+
+
+def _code(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
+    harmless = tables.CODE_VARIABLES[name]
+    if text == "" or re.fullmatch(harmless, text, re.DOTALL):
+        return
+    f.finding(findings.CODE_IN_ENV, span, f"{name}={text} makes programs load code")
+    if name in ("BASH_ENV", "ENV") and text.startswith("/"):
+        from gatesh.syntax.shells import read_code
+
+        content = read_code(f, text, span)
+        if content is not None:
+            shell, f.shell = f.shell, f.shell.copy()
+            f.text(content, f.frame_inside(name, span), span)
+            f.shell = shell
+
+
+def _command(f: Follower, name: str, text: str, span: tuple[int, int], value: Choice) -> None:
+    first = text.split(None, 1)[0].rpartition("/")[2] if text.strip() else ""
+    plain = not re.search(r"[;&|`$(){}<>\n]", text)
+    if not text.strip() or (plain and _PLAIN_SSH.fullmatch(text)):
+        return
+    editor = first in tables.HARMLESS_COMMANDS and first != "ssh"
+    if plain and editor and not re.search(r"\s[-+]\S*[!]|--cmd|--eval|-c\b", text):
+        return
+    f.finding(findings.CODE_IN_ENV, span, f"{name} makes another program run `{text}`")
+    from gatesh.syntax.shells import run_code
+
+    assert isinstance(value, str | tuple)
+    shell, f.shell = f.shell, f.shell.copy()
+    run_code(f, value, f.frame_inside(name, span), span)
+    f.shell = shell
+
+
+def _git(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
+    if name.startswith("GIT_CONFIG_KEY_"):
+        from gatesh.syntax.programs import runs_code
+
+        if runs_code(text, "!x"):
+            f.finding(findings.CODE_IN_ENV, span, f"{name} sets {text}, which runs a program")
+    elif text.startswith("!"):
+        f.finding(findings.CODE_IN_ENV, span, f"{name} makes git run `{text[1:]}`")
+
+
+def _path(f: Follower, text: str, span: tuple[int, int]) -> None:
+    """Directories that come before the old `$PATH` decide what every name means."""
+    old = f.shell.one("PATH") or ""
+    entries = text.split(":")
+    before = text[: text.index(old)].split(":") if old and old in text else entries
+    if "$PATH" in entries:
+        before = entries[: entries.index("$PATH")]
+    if not old and "$PATH" not in text:
+        before = entries
+    for entry in before[:-1] if text.endswith(old) and old and old in text else before:
+        written = any(path.startswith(entry.rstrip("/") + "/") for path in _touched(f) if entry)
+        if _SHARED.fullmatch(entry) or written:
+            f.finding(findings.SHADOWED_PROGRAM, span,
+                      f"PATH looks into {entry or 'the current directory'} first")  # fmt: skip
+            return
+
+
+def _touched(f: Follower) -> list[str]:
+    return [*f.shell.files, *f.shell.renamed]
+
+
+__all__ = ["Field", "assigned", "holes", "pieces"]

@@ -1,0 +1,175 @@
+"""The shell's memory while a line is followed: variables, functions, directory, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gatesh.syntax.nodes import Command
+from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, holes, join, pieces
+
+MAX_ALTERNATIVES = 8
+
+# Set by bash itself: their characters can be cut out and made into anything.
+OWN_VARIABLES = frozenset(
+    "_ BASH BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_LINENO"
+    " BASH_EXECUTION_STRING BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO BASH_VERSION"
+    " COLUMNS COMP_LINE COMP_WORDS COPROC DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME"
+    " GROUPS HISTCMD HOSTNAME HOSTTYPE LINENO LINES MACHTYPE MAPFILE OLDPWD OPTARG OPTERR OPTIND"
+    " OSTYPE PIPESTATUS PPID PS4 PWD RANDOM READLINE_LINE REPLY SECONDS SHELL SHELLOPTS SHLVL"
+    " SRANDOM UID PATH TERM".split()
+)
+
+
+@dataclass(slots=True)
+class Routine:
+    """A function, with what is needed to show where it was defined."""
+
+    name: str
+    body: Command
+    inner: bool  # its offsets mean nothing in the outermost text
+    called: bool = False
+
+
+@dataclass(slots=True)
+class Shell:
+    """One shell process.  `alternatives` of a variable are what it can be here."""
+
+    env: Mapping[str, str]
+    cwd: tuple[str, ...]  # every directory it may be in; empty: unknown
+    vars: dict[str, tuple[Choice, ...]] = field(default_factory=dict)
+    exported: dict[str, bool] = field(default_factory=dict)  # False: perhaps
+    functions: dict[str, tuple[Routine, ...]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Output] = field(default_factory=dict)  # what the line itself has written
+    renamed: dict[str, str] = field(default_factory=dict)  # path or name → the program behind it
+    zero: str = "bash"
+    positionals: tuple[Field, ...] | None = ()  # None: unknown
+    sure: bool = True  # whether an unset variable is really unset
+    version: int = 0  # changes with everything that a later command could notice
+    cd_may_fail: tuple[str, ...] = ()
+    options: frozenset[str] = frozenset()
+
+    # ---- copies ----------------------------------------------------------
+
+    def copy(self) -> Shell:
+        """Return a subshell: what it changes is not seen here, but the files are the same."""
+        return Shell(
+            self.env, self.cwd, dict(self.vars), dict(self.exported), dict(self.functions),
+            dict(self.aliases), self.files, dict(self.renamed), self.zero, self.positionals,
+            self.sure, self.version, self.cd_may_fail, self.options,
+        )  # fmt: skip
+
+    def child(self, *, foreign: bool = False) -> Shell:
+        """Return a new process: it sees what is exported, or nothing known if *foreign*."""
+        if foreign:
+            return Shell({}, (), files=self.files, renamed=self.renamed, sure=False)
+        made = Shell(
+            self.env, self.cwd, functions=dict(self.functions), files=self.files,
+            renamed=dict(self.renamed), sure=self.sure,
+        )  # fmt: skip
+        for name, choices in self.vars.items():
+            certain = self.exported.get(name)
+            if name in self.env or certain:
+                made.vars[name] = tuple(c for c in choices if not isinstance(c, Array)) or (None,)
+            elif certain is False:
+                made.vars[name] = (*choices, None)
+            if name in made.vars:
+                made.exported[name] = True
+        return made
+
+    def merge(self, other: Shell) -> None:
+        """Become what is known when either this happened or *other*."""
+        if self.version == other.version:
+            return
+        for name in {*self.vars, *other.vars}:
+            mine, theirs = self.lookup(name), other.lookup(name)
+            if mine != theirs:
+                self.vars[name] = _union(mine, theirs, name)
+        for name in {*self.exported, *other.exported}:
+            if self.exported.get(name) is not other.exported.get(name):
+                self.exported[name] = False
+        for name, routines in other.functions.items():
+            mine_too = self.functions.get(name, ())
+            self.functions[name] = mine_too + tuple(r for r in routines if r not in mine_too)
+        self.aliases = {**self.aliases, **other.aliases}
+        self.renamed = {**self.renamed, **other.renamed}
+        self.cwd = () if not (self.cwd and other.cwd) else _both(self.cwd, other.cwd)
+        self.cd_may_fail = _both(self.cd_may_fail, other.cd_may_fail)
+        self.sure = self.sure and other.sure
+        self.options |= other.options
+        self.version = max(self.version, other.version) + 1
+
+    # ---- variables -------------------------------------------------------
+
+    def lookup(self, name: str) -> tuple[Choice, ...]:
+        """Return what `$name` can be; (None,) when it is certainly unset."""
+        found = self.vars.get(name)
+        if found is not None:
+            return found
+        if name == "PWD":
+            return self.cwd or (hole("$PWD", one=True),)
+        if name == "IFS":
+            return (" \t\n",)
+        value = self.env.get(name)
+        if value is not None:
+            return (value,)
+        if name in OWN_VARIABLES:
+            return (hole("$" + name, one=True),)
+        return (None,) if self.sure else (hole("$" + name),)
+
+    def set(self, name: str, *choices: Choice) -> None:
+        """Assign; several *choices* when it is not known which."""
+        if len(choices) > MAX_ALTERNATIVES:
+            choices = (hole("$" + name),)
+        self.vars[name] = choices
+        self.version += 1
+        if "allexport" in self.options:
+            self.exported[name] = True
+
+    def append(self, name: str, value: Text) -> None:
+        """`name+=value`."""
+        made: list[Choice] = []
+        for old in self.lookup(name):
+            if isinstance(old, Array):
+                made.append(hole("$" + name))
+            else:
+                made.append(join([*pieces(old or ""), *pieces(value)]))
+        self.set(name, *made)
+
+    def one(self, name: str) -> str | None:
+        """Return the value of a variable that has exactly one, fully known."""
+        found = self.lookup(name)
+        return found[0] if len(found) == 1 and isinstance(found[0], str) else None
+
+    def export(self, name: str, yes: bool = True) -> None:
+        """`export name`, or `export -n name`."""
+        if yes:
+            self.exported[name] = True
+        else:
+            self.exported.pop(name, None)
+        self.version += 1
+
+    def go(self, *directories: str) -> None:
+        """`cd`: no directories means that nobody knows where."""
+        self.cd_may_fail = self.cwd
+        self.cwd = directories[:MAX_ALTERNATIVES]
+        self.version += 1
+
+
+def hole(text: str, *, one: bool = False, source: Output | None = None) -> Text:
+    """Return a text of which nothing is known."""
+    return (Hole(text, one, source),)
+
+
+def _both(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a + b))[:MAX_ALTERNATIVES]
+
+
+def _union(a: tuple[Choice, ...], b: tuple[Choice, ...], name: str) -> tuple[Choice, ...]:
+    merged = list(a)
+    merged += [choice for choice in b if choice not in a]
+    return tuple(merged) if len(merged) <= MAX_ALTERNATIVES else (hole("$" + name),)
+
+
+__all__ = ["Array", "Field", "Routine", "Shell", "hole", "holes"]

@@ -1,0 +1,110 @@
+"""What is known of a piece of text before it exists.
+
+A *text* is a `str` when every character is known, else a tuple of strings and
+*holes*.  A *field* is one word after expansion.  A variable has *alternatives*:
+what it can be, depending on which way the line went.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command prints, as far as it can be told.
+
+    `file` is the path whose content it is.  `origin` says where it comes from, in
+    the words of `origins`: network, decoder, generator, name, …
+    """
+
+    text: Text | None = None
+    file: str | None = None
+    origin: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Text that is only known when it runs.
+
+    `one` says that it is a single word without shell syntax: a number, a path that
+    some program printed.  `source` is the output it would be filled with.
+    """
+
+    text: str  # how it is spelled in the line: `$x`, `$(cmd)`
+    one: bool = False
+    source: Output | None = None
+
+
+Text = str | tuple[str | Hole, ...]
+
+
+@dataclass(slots=True)
+class Field:
+    """One word of a command after expansion; `value` is a str when it is fully known."""
+
+    text: str  # as people read it: holes keep their spelling
+    value: Text
+    glob: bool = False  # has * ? [ that the shell would expand
+    wild: bool = False  # may become no word, or several
+    start: int = 0  # the word it came from
+    end: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether every character is known and no file name is still to be filled in."""
+        return type(self.value) is str
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An indexed array, dense."""
+
+    items: tuple[Field, ...]
+
+
+Choice = Text | Array | None  # None: unset
+
+
+def render(text: Text) -> str:
+    """Return *text* with every hole as it is spelled."""
+    if isinstance(text, str):
+        return text
+    return "".join([p if isinstance(p, str) else p.text for p in text])
+
+
+def join(pieces: list[str | Hole]) -> Text:
+    """Return the text of *pieces*, a plain string if there is no hole among them."""
+    out: list[str | Hole] = []
+    for piece in pieces:
+        if isinstance(piece, str) and out and isinstance(out[-1], str):
+            out[-1] += piece
+        elif piece != "":
+            out.append(piece)
+    if not out:
+        return ""
+    if len(out) == 1 and isinstance(out[0], str):
+        return out[0]
+    return tuple(out)
+
+
+def pieces(text: Text) -> tuple[str | Hole, ...]:
+    """Return *text* as pieces."""
+    return (text,) if isinstance(text, str) else text
+
+
+def holes(text: Text) -> list[Hole]:
+    """Return the holes of *text*."""
+    return [] if isinstance(text, str) else [p for p in text if isinstance(p, Hole)]
+
+
+def tail(text: Text) -> str:
+    """Return what is known to follow the last hole."""
+    if isinstance(text, str):
+        return text
+    return text[-1] if isinstance(text[-1], str) else ""
+
+
+def field(text: str) -> Field:
+    """Return a field of which everything is known."""
+    return Field(text, text)
