@@ -79,15 +79,18 @@ class LogKey:
         key = SigningKey.generate()
         public = bytes(key.verify_key)
         origin = f"{host}/gatesh/{hashlib.sha256(public).hexdigest()[:8]}"
-        where, second = "file", bytes(key).hex()
+        where, second, ring = "file", bytes(key).hex(), None
         if use_keyring:
             # A file where no keyring answers by itself; `kept` says which it became.
             with contextlib.suppress(KeyTrouble):
                 name = f"log-{secrets.token_hex(8)}"
-                OsKeyring.open(silent=True).put(_SERVICE, name, bytes(key).hex())
+                ring = OsKeyring.open(silent=True)
+                ring.put(_SERVICE, name, bytes(key).hex())
                 where, second = "keyring", name
+        text = f"gatesh-log-key/v1 {where} {origin}\n{second}\n"
         # Whoever comes second reads what the first one wrote.
-        privatefile.create(path, f"gatesh-log-key/v1 {where} {origin}\n{second}\n".encode())
+        if not privatefile.create(path, text.encode()) and ring is not None:
+            ring.delete(_SERVICE, second)
 
     @classmethod
     def _read(cls, path: Path) -> LogKey:

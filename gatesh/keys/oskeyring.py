@@ -74,8 +74,7 @@ class OsKeyring:
         except Exception as problem:
             raise KeyTrouble(f"the {self.name} does not work: {problem}") from None
         finally:
-            with contextlib.suppress(Exception):
-                self._backend.delete_password("gatesh", trial)
+            self.delete("gatesh", trial)
         if kept != value:
             raise KeyTrouble(f"the {self.name} does not keep what it is given")
 
@@ -95,6 +94,11 @@ class OsKeyring:
             raise KeyTrouble(f"the {self.name} does not accept the key: {problem}") from None
         if self.get(service, name) != secret:
             raise KeyTrouble(f"the {self.name} does not keep what it is given")
+
+    def delete(self, service: str, name: str) -> None:
+        """Forget what is kept under *name*, if anything is."""
+        with contextlib.suppress(Exception):
+            self._backend.delete_password(service, name)
 
 
 def _class_name(backend: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatesh import document
-from gatesh.approval.check import WHY, authenticate, bind
+from gatesh.approval.check import WHY, authenticate, bind, not_self
 from gatesh.approval.decision import LogHead
 from gatesh.approval.roster import Person, Roster
 from gatesh.errors import Refused
@@ -289,6 +289,18 @@ def test_the_requesters_key_even_when_the_roster_gives_it_to_another_name(world,
     world.person(BOB, key=token.public)
 
     assert refused(BOB, key=token) == "self-key"
+
+
+def test_an_approvers_client_refuses_before_it_signs(world):
+    """
+    Alice types approve with her own key loaded: she learns it here, whoever she says she is.
+    """
+    asked = {"user": "alice", "person": None}
+
+    not_self(BOB, key_of(BOB).public, asked, world.roster)
+    with pytest.raises(Refused) as caught:
+        not_self(BOB, key_of(ALICE).public, asked, world.roster)
+    assert caught.value.why == "self-key"
 
 
 def test_the_requests_own_record_of_who_asked_counts_too(world, refused):

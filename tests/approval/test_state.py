@@ -80,8 +80,9 @@ def test_two_people_are_two_people(history):
     history.need = {"any": 2}
     history.open()
 
+    first = history.decide(BOB, "approve")
     history.decide(BOB, "approve")
-    history.decide(BOB, "approve")
+    assert history.request.decisions == (first,)
     assert (history.state, history.request.missing(history.roster)) == ("pending", {"any": 1})
 
     history.passes(3)
@@ -226,6 +227,17 @@ def test_the_fold_itself_refuses_self_approval(opened):
     """
     with pytest.raises(IllegalEntry, match="their own request"):
         opened.decide(ALICE, "approve")
+
+
+def test_the_fold_refuses_the_owner_of_the_account_that_asked(history):
+    """
+    Also when nobody had written down whose account it was at the time of the request.
+    """
+    asker = {"uid": 1000, "gid": 1000, "user": "alice", "person": None, "agent": None}
+    history.open(requester={**asker, "session": 0, "ancestry": []})
+
+    with pytest.raises(IllegalEntry, match="their own request"):
+        history.decide(ALICE, "approve")
 
 
 def test_an_approver_of_no_needed_team_does_not_count(history):

@@ -354,6 +354,14 @@ def test_an_agent_that_answers_nonsense_is_an_error(fake_agent, answer):
         fake_agent(answer).keys()
 
 
+def test_nothing_is_read_of_a_message_that_is_too_long(fake_agent):
+    """
+    Otherwise an agent could fill the memory of whoever asks it.
+    """
+    with pytest.raises(KeyTrouble, match="announced a message of 4294967295 bytes"):
+        fake_agent(b"\xff\xff\xff\xff\x0c").keys()
+
+
 def test_a_key_with_a_hostile_comment_is_still_a_key(fake_agent, new_key):
     key = new_key()
     entry = string(key.public.blob) + string(b"\xff\x1b[2K")
