@@ -81,7 +81,7 @@ def read(text: str, *, file: str, layer: str = "") -> RuleFile:
     return RuleFile(
         tuple(rule for rule in rules if rule is not None),
         Verdict[default.upper()] if default else None,
-        tuple(fields.complaints),
+        tuple(sorted(fields.complaints, key=lambda complaint: complaint.line)),
     )
 
 
