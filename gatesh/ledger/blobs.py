@@ -33,9 +33,10 @@ class Blobs:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        os.close(disk.open_directory(directory))
         self._root = directory / "sha256"
-        os.close(disk.open_directory(self._root))
+        with _kept():
+            os.close(disk.open_directory(directory))
+            os.close(disk.open_directory(self._root))
 
     def path(self, sha: str) -> Path:
         """Return where the blob lies or would lie."""
@@ -50,15 +51,15 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Keep *data* durably and return its digest."""
         sha = hashlib.sha256(data).hexdigest()
-        with self._shelf(sha) as shelf:
+        with _kept(), self._shelf(sha) as shelf:
             if not self._there(shelf, sha, len(data)):
                 temporary = f".{secrets.token_hex(8)}.tmp"
                 try:
                     disk.write_file(shelf, temporary, data)
                     self._name(shelf, temporary, shelf, sha)
-                except OSError as problem:
+                except BaseException:
                     disk.remove(shelf, temporary)
-                    raise _failed(problem) from problem
+                    raise
         return sha
 
     def adopt(self, path: Path) -> tuple[str, int]:
@@ -67,8 +68,7 @@ class Blobs:
         The file is moved, so it must lie on the same file system and nobody may
         be writing to it any more.
         """
-        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with _kept(), self._beside(path) as above:
             fd = disk.open_file(above, path.name, os.O_RDONLY)
             with os.fdopen(fd, "rb") as file:
                 sha = hashlib.file_digest(file, "sha256").hexdigest()
@@ -80,16 +80,12 @@ class Blobs:
                     os.unlink(path.name, dir_fd=above)
                 else:
                     self._name(above, path.name, shelf, sha)
-        except OSError as problem:
-            raise _failed(problem) from problem
-        finally:
-            os.close(above)
         return sha, size
 
     def get(self, sha: str) -> bytes:
         """Return the blob, its digest checked; raise `NotFound` or `LedgerError`."""
         _check(sha)
-        with self._shelf(sha) as shelf:
+        with _kept(), self._shelf(sha) as shelf:
             data = disk.read(shelf, sha)
         if data is None:
             raise NotFound(f"blob {sha} is not kept here", hint="run `gatesh audit`")
@@ -110,6 +106,15 @@ class Blobs:
             os.close(shelf)
 
     @staticmethod
+    @contextlib.contextmanager
+    def _beside(path: Path) -> Iterator[int]:
+        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield above
+        finally:
+            os.close(above)
+
+    @staticmethod
     def _there(shelf: int, sha: str, size: int) -> bool:
         try:
             found = os.stat(sha, dir_fd=shelf, follow_symlinks=False)
@@ -124,8 +129,12 @@ class Blobs:
         disk.sync(shelf)
 
 
-def _failed(problem: OSError) -> LedgerError:
-    return LedgerError(
-        f"a transcript or document could not be kept: {problem.strerror}",
-        hint="see that there is space where the state of gatesh lies",
-    )
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise LedgerError(
+            f"a transcript or document could not be kept: {problem.strerror}",
+            hint="see that there is space where the state of gatesh lies",
+        ) from problem

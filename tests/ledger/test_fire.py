@@ -1,0 +1,256 @@
+"""The writer under fire: real processes, real kills, real full disks, injected errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from gatesh.ledger import audit as audit_module
+from gatesh.ledger.merkle import Head, verify_consistency
+from gatesh.ledger.store import LedgerFull
+
+from .c2sp_reader import read
+from .ledger_world import House
+
+WRITER = Path(__file__).with_name("writer.py")
+
+
+@pytest.fixture(autouse=True)
+def nobody_writes(monkeypatch):
+    monkeypatch.setattr(audit_module, "PATIENCE_S", 0)
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path / "state", now=datetime.now(timezone.utc))
+
+
+def start(house: House, count: int, *before: str, **given) -> subprocess.Popen[str]:
+    split = [str(given.pop("split"))] if given.get("split") else []
+    given.pop("split", None)
+    command = [*before, sys.executable, str(WRITER), str(house.state), str(count), *split]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **given
+    )
+
+
+def heads(output: str) -> list[Head]:
+    """The heads that were acknowledged; a last line cut by the kill is not one."""
+    found = re.findall(r"^(\d+) ([0-9a-f]{64})\n", output, re.MULTILINE)
+    return [Head(int(size), bytes.fromhex(root)) for size, root in found]
+
+
+def holds(house: House, acknowledged: list[Head]) -> None:
+    """Open the log as the next broker would, and check that nothing acknowledged is lost."""
+    with house.open() as ledger:
+        for head in acknowledged:
+            assert verify_consistency(head, ledger.head, ledger.consistency(head.size))
+        ledger.append([{"type": "heartbeat"}])
+        size = ledger.head.size
+    report = house.audit(*acknowledged)
+    assert report.ok, [f for f in report.findings if f.severity == "error"]
+    assert {f.code for f in report.findings if f.severity == "warning"} <= {
+        "blob-extra",
+        "clock-step",
+    }
+    assert read(house.directory)[0] == size
+
+
+def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(house: House):
+    """
+    kill -9 in a loop on one log that grows; every head ever printed must stay true.
+    """
+    chance = random.Random(7)
+    acknowledged: list[Head] = []
+    for _ in range(12):
+        writer = start(house, 10_000)
+        assert writer.stdout is not None
+        first = writer.stdout.readline()
+        time.sleep(chance.random() * 0.05)
+        writer.send_signal(signal.SIGKILL)
+        output = first + writer.communicate()[0]
+        acknowledged += heads(output)
+        holds(house, acknowledged[-200:])
+    assert len(acknowledged) > 12
+
+
+def test_of_two_writers_one_is_refused_in_words(house: House):
+    writer = start(house, 100_000)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    try:
+        second = start(house, 1)
+        output, _ = second.communicate()
+    finally:
+        writer.kill()
+        writer.communicate()
+
+    assert second.returncode == 125
+    assert f"another gatesh broker (process {writer.pid})" in output
+
+
+def test_an_audit_beside_a_writing_broker_raises_no_alarm(house: House):
+    """
+    The auditor does not have to stop the machine that is audited.
+    """
+    audit_module.PATIENCE_S = 0.1
+    writer = start(house, 100_000)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    try:
+        sizes = []
+        for _ in range(25):
+            report = house.audit()
+            bad = [f for f in report.findings if f.severity != "info" and f.code != "blob-extra"]
+            assert bad == []
+            sizes.append(report.entries)
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert sizes == sorted(sizes) and sizes[-1] > sizes[0]
+
+
+def test_a_file_size_limit_refuses_cleanly(house: House):
+    """
+    EFBIG stands for every kind of "no room": the round is taken back, the log stays sound.
+    """
+    limit = (3000, 3000)
+    writer = start(house, 1000, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    output, errors = writer.communicate()
+
+    assert "refused LedgerFull" in output, errors
+    holds(house, heads(output))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_full_file_system_refuses_and_the_reserve_is_there(tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1300k,mode=700", "none", str(place)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        house = House(place / "state", now=datetime.now(timezone.utc))
+        output, errors = start(house, 5000).communicate()
+        assert "refused LedgerFull" in output or "could not be kept" in output, errors
+        acknowledged = heads(output)
+        (place / "filler").write_bytes(b"")
+        with house.open() as ledger:
+            fill(place / "filler")
+            with pytest.raises(LedgerFull):
+                ledger.append([{"type": "broker.started", "version": "0", "boot_id": "b",
+                                "pid": 7, "clean": True}])  # fmt: skip
+            # The reserve is given up for what ends something, and only for that.
+            ledger.append([{"type": "broker.stopped", "version": "0", "boot_id": "b", "pid": 7}])
+            fill(place / "filler")
+            with pytest.raises(LedgerFull):
+                ledger.append([{"type": "heartbeat"}])
+            subprocess.run(["mount", "-o", "remount,size=8m", str(place)], check=True)
+            ledger.append([{"type": "heartbeat"}])
+            assert (house.directory / ".reserve").stat().st_size == 1 << 20
+        holds(house, acknowledged)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take what is left of a file system."""
+    with path.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+# ---- every system call in turn -----------------------------------------------------
+
+CALLS = (
+    "openat,mkdirat,write,fsync,fdatasync,renameat,renameat2,rename,unlinkat,"
+    "ftruncate,fallocate,flock,pread64,close"
+)
+ERRORS = {"write": ("ENOSPC", "EIO"), "fsync": ("EIO",), "fdatasync": ("EIO", "EDQUOT")}
+
+
+def strace_works() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    done = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def traced_calls(house: House, count: int, split: int | None) -> list[str]:
+    """The system calls that touch the state, in order, of one writer that opens and appends."""
+    log = house.state.parent / "trace"
+    tracer = ("strace", "-f", "-y", "-o", str(log), "-e", f"trace={CALLS}")
+    start(house, count, *tracer, split=split).communicate()
+    counted: dict[str, int] = {}
+    found = []
+    for line in log.read_text().splitlines():
+        match = re.match(r"\d+ +(\w+)\(", line)
+        if match is None:
+            continue
+        counted[match[1]] = counted.get(match[1], 0) + 1
+        if str(house.state) in line:
+            found.append(f"{match[1]}:{counted[match[1]]}")
+    return found
+
+
+@pytest.mark.skipif(not strace_works(), reason="strace cannot trace here")
+@pytest.mark.parametrize("first", ["fresh", "grown", "torn", "rotating"])
+def test_an_error_or_a_kill_at_each_system_call_leaves_a_sound_log(tmp_path, first, monkeypatch):
+    """
+    Nothing acknowledged is lost, and no half state needs a person, wherever it stops.
+
+    A sample by default; `GATESH_FIRE=all` tries every call with every error.
+    """
+    count, split = (2, 256) if first == "rotating" else (1, None)
+    if split is not None:
+        for module in ("journal", "recovery", "reading", "store", "audit"):
+            monkeypatch.setattr(f"gatesh.ledger.{module}.SPLIT", split)
+    original = House(tmp_path / "state", now=datetime.now(timezone.utc))
+    if first != "fresh":
+        with original.open() as ledger:
+            ledger.append([{"type": "heartbeat"}] * 253)
+    if first == "torn":
+        with (original.directory / "log.jsonl").open("ab") as file:
+            file.write(b'{"n":254,"torn')
+    shutil.copytree(original.state, tmp_path / "kept")
+
+    def fresh_copy() -> None:
+        shutil.rmtree(original.state)
+        shutil.copytree(tmp_path / "kept", original.state)
+
+    calls = [
+        c for c in traced_calls(original, count, split) if not c.startswith(("close", "pread64"))
+    ]
+    faults = [(c, f"signal=KILL:when={c.split(':')[1]}") for c in calls]
+    for call in calls:
+        for error in ERRORS.get(call.split(":")[0], ("ENOSPC", "EIO")):
+            faults.append((call, f"error={error}:when={call.split(':')[1]}"))
+    if os.environ.get("GATESH_FIRE") != "all":
+        faults = random.Random(first).sample(faults, 8)
+    for call, fault in faults:
+        fresh_copy()
+        name = call.split(":")[0]
+        writer = start(
+            original, count, "strace", "-f", "-o", "/dev/null", "-e", f"trace={name}",
+            "-e", f"inject={name}:{fault}", split=split,
+        )  # fmt: skip
+        output, errors = writer.communicate(timeout=30)
+        assert "Traceback" not in errors, (call, fault, errors)
+        try:
+            holds(original, heads(output))
+        except Exception as problem:
+            raise AssertionError((call, fault, output, errors)) from problem
