@@ -16,6 +16,12 @@ from typing import Any
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 
 
+# Made once: json.dumps and json.loads with arguments make one for every call.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
+
+
 class MalformedDocument(ValueError):
     """The bytes are not one canonical line of JSON."""
 
@@ -26,9 +32,7 @@ def write(value: dict[str, Any]) -> bytes:
     >>> write({"b": "é", "a": 1})
     b'{"a":1,"b":"\\\\u00e9"}'
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -43,14 +47,13 @@ def _no_constant(name: str) -> Any:
     raise MalformedDocument(f"{name} is not JSON")
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+
+
 def read(data: bytes) -> dict[str, Any]:
     """Parse one document; raise `MalformedDocument` for anything `write` would not have written."""
     try:
-        value = json.loads(
-            data.decode("ascii"),
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
-        )
+        value = _DECODER.decode(data.decode("ascii"))
     except MalformedDocument:
         raise
     except (ValueError, RecursionError) as problem:

@@ -211,8 +211,10 @@ class _Audit:
         for fault in faults:
             self.findings.add("entry-shape", n, f"{entry['type']}: {fault}")
         for name, value in entry.items():
-            if name.endswith("sha256") or name == "streams":
-                self.blobs.named(value)
+            if name[-6:] == "sha256":
+                self.blobs.named(value, name)
+            elif name == "streams":
+                self.blobs.named_streams(value)
         if faults:
             return
         if "streams" in entries.REQUIRED[entry["type"]]:

@@ -32,18 +32,27 @@ class BlobCheck:
         self._findings = findings
         self._named = [array("Q") for _ in range(256)]
         self._missing: set[tuple[str, int]] = set()
+        self._recent: dict[str, Any] = {}
         self.transcripts_bytes = 0
 
-    def named(self, value: Any) -> None:
-        """Take note of every digest in a field, so that its blob is not called extra."""
-        if isinstance(value, dict):
-            for inner in value.values():
-                self.named(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                self.named(inner)
-        elif isinstance(value, str) and len(value) == 64 and _NAME.fullmatch(value):
+    def named(self, value: Any, field: str = "") -> None:
+        """Take note of a digest, so that its blob is not called extra."""
+        if field and self._recent.get(field) == value:
+            return  # rules and roster stay the same from entry to entry
+        self._recent[field] = value
+        if isinstance(value, str) and len(value) == 64 and _NAME.fullmatch(value):
             self._named[int(value[:2], 16)].append(int(value[2:18], 16))
+
+    def named_streams(self, streams: Any) -> None:
+        """Take note of every digest in the streams of an entry, whatever their shape."""
+        if isinstance(streams, dict):
+            for value in streams.values():
+                self.named_streams(value)
+        elif isinstance(streams, list):
+            for value in streams:
+                self.named_streams(value)
+        else:
+            self.named(streams)
 
     def path(self, sha: str) -> Path:
         """Return where the blob would lie."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from gatesh import document
@@ -38,7 +38,7 @@ class Lives:
         self._findings = findings
         self._key, self._origin = key, origin
         self.requests = Requests(findings, origin, blob, on_history, checks)
-        self._last: datetime | None = None
+        self._last: str | None = None
         self._last_type = ""
         self._policies: set[str] = set()
         self._rosters: set[str] = set()
@@ -85,10 +85,11 @@ class Lives:
     # ---- time ----
 
     def _time(self, entry: Entry) -> None:
-        n, now = entry["n"], document.moment(entry["t"])
-        last, self._last = self._last, now
-        if last is None:
-            return
+        before, self._last = self._last, entry["t"]
+        t = entry["t"]
+        if before is None or (len(before) == len(t) and before[:13] == t[:13] and before <= t):
+            return  # within the same hour, and in order: most of a million entries
+        n, now, last = entry["n"], document.moment(entry["t"]), document.moment(before)
         if now < last:
             back = (last - now).total_seconds()
             if "clock_back_s" in entry:
