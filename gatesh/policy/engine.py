@@ -130,8 +130,7 @@ class _Ruling:
     def on(self, subject: Subject, texts: Sequence[str], facts: Facts) -> Finding | None:
         """Return the finding for *subject*, of which *texts* are the spellings that match."""
         rule = self.rule
-        # One spelling by one: what excuses `rm x` does not excuse the `rm /etc/x` it comes to.
-        if self._unless and all(self._excepted(text, facts) for text in texts):
+        if self._unless and all(self._excepted(text, subject.text, facts) for text in texts):
             return None
         if not applies(rule, facts):
             return None
@@ -149,7 +148,18 @@ class _Ruling:
             need=rule.need,
         )
 
-    def _excepted(self, text: str, facts: Facts) -> bool:
+    def _excepted(self, text: str, full: str, facts: Facts) -> bool:
+        """Return whether *text*, a spelling of *full*, is excused.
+
+        One spelling by one: what excuses `rm x` does not excuse the `rm /etc/x`
+        that it comes to.  But where a spelling only leaves words out, the words
+        left out may excuse it (`systemctl --user restart`).
+        """
+        if self._excuses(text, facts):
+            return True
+        return text != full and _leaves_out(text, full) and self._excuses(full, facts)
+
+    def _excuses(self, text: str, facts: Facts) -> bool:
         for pattern, written in zip(self._unless, self.rule.unless, strict=True):
             if HERE in written:
                 place = facts.workplace()
@@ -175,6 +185,11 @@ class _Ruling:
                         if value:
                             known.setdefault(name, value)
         return self._template.fill(lambda source: known.get(source) or facts.value(source))
+
+
+def _leaves_out(text: str, full: str) -> bool:
+    words = iter(full.split(" "))
+    return all(word in words for word in text.split(" "))
 
 
 def _sets(rules: Sequence[Rule]) -> dict[Kind, PatternSet]:
