@@ -217,10 +217,10 @@ class _Audit:
                 self.blobs.named_streams(value)
         if faults:
             return
-        if "streams" in entries.REQUIRED[entry["type"]]:
+        if "streams" in entry:
             for sha, length in entries.kept_blobs(entry):
                 self.blobs.transcript(sha, length, n)
-        elif entry["type"] == "command.submitted" and entry.get("script") is None:
+        if entry["type"] == "command.submitted" and entry.get("script") is None:
             self.blobs.present(entry["script_sha256"], n)
         elif entry["type"] == "ledger.recovered":
             self._recovered(entry)

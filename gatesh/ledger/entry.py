@@ -216,12 +216,14 @@ def faults(entry: Mapping[str, Any]) -> list[str]:
             found.append(f"{name} is not as specified")
     if entry["type"] == "command.finished" and ("exit" in entry) == ("signal" in entry):
         found.append("exactly one of exit and signal must be given")
-    if "streams" in required and not found:
+    if "streams" in entry and not found:
         found += _stream_faults(entry)
     return found
 
 
 def _stream_faults(entry: Mapping[str, Any]) -> list[str]:
+    if not _object(entry["streams"]):
+        return ["streams is not as specified"]
     found = []
     for name, stream in entry["streams"].items():
         if name not in STREAMS:

@@ -11,9 +11,6 @@ a failed fsync not even the kernel knows what is on the disk.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import os
 import threading
 from collections import deque
@@ -26,41 +23,26 @@ from gatesh import document
 from gatesh.errors import LedgerError
 from gatesh.ledger import disk, entry, note, recovery
 from gatesh.ledger.journal import SPLIT, Journal
+from gatesh.ledger.lock import take_lock
 from gatesh.ledger.merkle import WIDTH, Head, Tree, leaf_hash
 from gatesh.ledger.note import Key, Sign
-from gatesh.ledger.reserve import CLOSING, Reserve
+from gatesh.ledger.reserve import Reserve
+from gatesh.ledger.rounds import (
+    BACK,
+    CLOSED,
+    NO_SPACE,
+    Entry,
+    Job,
+    LedgerFull,
+    checked,
+    only_closing,
+)
 from gatesh.ledger.tilestore import TileStore
 
-Entry = dict[str, Any]
 Observe = Callable[[list[Entry]], None]
 Clock = Callable[[], datetime]
 
-_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _JITTER: Final = timedelta(seconds=1)
-_LONGEST: Final = {"v": entry.VERSION, "n": 10**15, "t": "2030-01-02T03:04:05.000000Z"}
-
-
-class LedgerFull(LedgerError):
-    """There is no room for the entries; nothing of them was kept."""
-
-
-class _Job:
-    """What one caller wants appended, and what became of it."""
-
-    __slots__ = ("drafts", "stored", "failure")
-
-    def __init__(self, drafts: list[Entry]) -> None:
-        self.drafts = drafts  # not yet written
-        self.stored: list[Entry] = []
-        self.failure: BaseException | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.failure is not None or not self.drafts
-
-    @property
-    def closing(self) -> bool:
-        return all(draft["type"] in CLOSING for draft in self.drafts)
 
 
 class Ledger:
@@ -72,7 +54,7 @@ class Ledger:
         self.observe: Observe | None = None
         self._key, self._sign, self._clock = key, sign, clock
         self._round = threading.Lock()
-        self._queue: deque[_Job] = deque()  # append and popleft are atomic
+        self._queue: deque[Job] = deque()  # append and popleft are atomic
         self._broken: str | None = None
         self._last: Entry | None = None
         self._fd = disk.open_directory(directory)
@@ -83,7 +65,7 @@ class Ledger:
         self._reserve = Reserve(self._fd)
         self._published = (self._tree.head(), b"")
         try:
-            self._lock = _lock(self._fd, directory)
+            self._lock = take_lock(self._fd, directory)
         except BaseException:
             self.close()
             raise
@@ -197,7 +179,7 @@ class Ledger:
         is failure or unknown, `MalformedEntry` for fields that are not those of
         the type.  Entries of one call are neighbours.
         """
-        job = _Job([_draft(fields) for fields in entries])
+        job = Job([checked(fields) for fields in entries])
         if job.done:
             return []
         self._queue.append(job)
@@ -209,25 +191,25 @@ class Ledger:
             raise job.failure
         return job.stored
 
-    def _next(self) -> list[_Job]:
+    def _next(self) -> list[Job]:
         """Take the jobs of one round from the queue."""
-        taken: list[_Job] = []
+        taken: list[Job] = []
         room = recovery.ROUND
         while self._queue and (not taken or len(self._queue[0].drafts) <= room):
             taken.append(self._queue.popleft())
             room -= len(taken[-1].drafts)
-            if taken[-1].drafts[-1]["type"] == _CLOSED:
+            if taken[-1].drafts[-1]["type"] == CLOSED:
                 break
         return taken
 
-    def _commit(self, jobs: list[_Job]) -> None:
+    def _commit(self, jobs: list[Job]) -> None:
         try:
             if not self._reserve.take():
-                jobs = _only_closing(jobs, LedgerFull("no space is left for the log", hint=_HINT))
+                jobs = only_closing(jobs, LedgerFull())
             try:
                 self._write(jobs)
             except LedgerFull as full:
-                jobs = _only_closing(jobs, full)
+                jobs = only_closing(jobs, full)
                 if not jobs or not self._reserve.release():
                     raise
                 self._write(jobs)
@@ -238,7 +220,7 @@ class Ledger:
             if not isinstance(problem, Exception):
                 raise
 
-    def _write(self, jobs: list[_Job]) -> None:
+    def _write(self, jobs: list[Job]) -> None:
         if not jobs:
             return
         if self._broken is not None:
@@ -269,7 +251,7 @@ class Ledger:
                     job.failure = problem
                 raise
 
-    def _number(self, jobs: list[_Job]) -> tuple[list[Entry], list[tuple[_Job, slice]]]:
+    def _number(self, jobs: list[Job]) -> tuple[list[Entry], list[tuple[Job, slice]]]:
         """Give the drafts their place and time, up to the end of this file."""
         room = (self._journal.full + 1) * SPLIT - self._tree.size
         given = {"v": entry.VERSION, **self._time()}
@@ -279,7 +261,7 @@ class Ledger:
             start = len(batch)
             for draft in job.drafts[: room - start]:
                 batch.append({**draft, **given, "n": self._tree.size + len(batch)})
-                given.pop(_BACK, None)
+                given.pop(BACK, None)
             shares.append((job, slice(start, len(batch))))
         return batch, shares
 
@@ -291,7 +273,7 @@ class Ledger:
         if now < last:
             # The clock went back.  The log says so itself, because an entry that
             # is older than the one before and does not say so was back-dated.
-            return {"t": document.stamp(now), _BACK: round((last - now).total_seconds(), 3)}
+            return {"t": document.stamp(now), BACK: round((last - now).total_seconds(), 3)}
         return {"t": document.stamp(now)}
 
     def _store(self, batch: list[Entry]) -> None:
@@ -319,7 +301,7 @@ class Ledger:
 
     def _take_back(self, problem: BaseException) -> None:
         """Undo a round that did not get as far as its checkpoint, or poison the ledger."""
-        if isinstance(problem, OSError) and problem.errno not in _NO_SPACE:
+        if isinstance(problem, OSError) and problem.errno not in NO_SPACE:
             raise self._poison(problem) from problem
         if isinstance(problem, disk.SyncFailed) or not isinstance(problem, Exception):
             self._poison(problem)
@@ -331,7 +313,7 @@ class Ledger:
         except (OSError, LedgerError) as worse:
             raise self._poison(worse) from worse
         if isinstance(problem, OSError):
-            raise LedgerFull("no space is left for the log", hint=_HINT) from problem
+            raise LedgerFull() from problem
 
     def _poison(self, problem: BaseException) -> LedgerError:
         said = problem.strerror if isinstance(problem, OSError) else str(problem)
@@ -340,7 +322,7 @@ class Ledger:
 
     @property
     def _finished(self) -> bool:
-        return self._last is not None and self._last["type"] == _CLOSED
+        return self._last is not None and self._last["type"] == CLOSED
 
     # ---- reading ----
 
@@ -392,56 +374,7 @@ class Ledger:
         return b"".join(map(leaf_hash, self._journal.between(first, first + WIDTH)))
 
 
-_CLOSED: Final = "ledger.closed"
-_BACK: Final = "clock_back_s"
-_HINT: Final = "free some space; the log goes on by itself"
-
-
-def _draft(fields: Mapping[str, Any]) -> Entry:
-    """Check one entry before it can harm the round it shares with others."""
-    draft = dict(fields)
-    given = entry.NUMBERING & draft.keys() - {"type"}
-    if given:
-        raise entry.MalformedEntry(f"{', '.join(sorted(given))} are given by the log")
-    full = {**draft, **_LONGEST, _BACK: 86400000.123}
-    try:
-        entry.encode(full)
-    except entry.TooLong as problem:
-        raise LedgerError(f"a {draft.get('type')} entry is too long: {problem}") from None
-    wrong = entry.faults(full)
-    if wrong:
-        raise entry.MalformedEntry(f"{draft['type']}: {'; '.join(wrong)}")
-    return draft
-
-
-def _only_closing(jobs: list[_Job], refusal: LedgerFull) -> list[_Job]:
-    for job in jobs:
-        if not job.closing:
-            job.failure = refusal
-    return [job for job in jobs if job.closing]
-
-
-def _lock(directory: int, path: Path) -> int:
-    fd = disk.open_file(directory, ".lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        holder = os.pread(fd, 20, 0).strip().decode("ascii", "replace")
-        os.close(fd)
-        if problem.errno != errno.EWOULDBLOCK:
-            raise
-        raise LedgerError(
-            f"another gatesh broker{f' (process {holder})' if holder.isdigit() else ''} "
-            f"writes the log in {path}",
-            hint="there is one writer: use that one, or stop it with `gatesh broker stop`",
-        ) from None
-    with contextlib.suppress(OSError):  # the number only serves the message above
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, b"%d\n" % os.getpid(), 0)
-    return fd
-
-
 def _unwritable(problem: OSError) -> LedgerError:
-    if problem.errno in _NO_SPACE:
-        return LedgerFull("no space is left for the log", hint="free some space and try again")
+    if problem.errno in NO_SPACE:
+        return LedgerFull()
     return LedgerError(f"the log cannot be opened: {problem.strerror} ({problem.filename})")
