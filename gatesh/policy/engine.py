@@ -14,6 +14,7 @@ from functools import reduce
 from gatesh import document
 from gatesh.model import (
     Analysis,
+    CodeFile,
     Finding,
     Judgement,
     Kind,
@@ -46,15 +47,17 @@ class Policy:
         *,
         default: Verdict = Verdict.ALLOW,
         replaced: Iterable[Rule] = (),
+        files: Iterable[CodeFile] = (),
         problems: str | None = None,
     ) -> None:
         """Compile *rules*; raise `EngineFailed` if RE2 cannot hold them all.
 
-        *replaced* are rules that an `override:` took out; they are kept to be
-        listed.  Files, layers and duplicates are the business of `packs`.
+        *replaced* are rules that an `override:` took out and *files* what was
+        read; both are kept to be listed.  Layers and duplicates are the business of `packs`.
         """
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
         self.replaced: tuple[Rule, ...] = tuple(sorted(replaced, key=lambda rule: rule.id))
+        self.files: tuple[CodeFile, ...] = tuple(files)
         self.default = default
         self.problems = problems
         self.sha256 = _digest(self.rules, default, problems)

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatesh import document
 from gatesh.errors import ConfigError
-from gatesh.model import Verdict
+from gatesh.model import CodeFile, Verdict
 from gatesh.policy import reading
 from gatesh.policy.engine import Policy
 from gatesh.policy.patterns import EngineFailed
@@ -60,10 +61,11 @@ def load(
     """
     problems: list[str] = []
     rules: list[Rule] = []
+    files: list[CodeFile] = []
     defaults = [(default, _AUTHORITY.get(default_layer, 0))]
     for layer in layers:
         for file in _files(layer, problems):
-            found = _read(file, layer, problems)
+            found = _read(file, layer, problems, files)
             rules += found.rules
             if found.default is not None:
                 defaults.append((found.default, layer.authority))
@@ -80,7 +82,7 @@ def load(
     gone = {rule.id for rule in replaced}
     try:
         kept = (rule for rule in rules if rule.id not in gone)
-        return Policy(kept, default=strictest, replaced=replaced)
+        return Policy(kept, default=strictest, replaced=replaced, files=files)
     except EngineFailed as problem:
         raise ConfigError(str(problem), hint="split or shorten the largest patterns") from None
 
@@ -122,16 +124,18 @@ def _nobody_else_writes(status: os.stat_result, what: str) -> None:
         raise _Unsafe(f"{what} can be written by others; run chmod go-w on it")
 
 
-def _read(path: Path, layer: Layer, problems: list[str]) -> reading.RuleFile:
+def _read(path: Path, layer: Layer, problems: list[str], files: list[CodeFile]) -> reading.RuleFile:
     shown = str(path)
     if layer.name == "shipped":
         shown = str(Path("rules") / path.relative_to(layer.directory))
     try:
-        text = _text(path)
+        data = _bytes(path)
+        text = _decoded(data)
     except (_Unsafe, OSError) as problem:
         said = problem.strerror if isinstance(problem, OSError) else problem
         problems.append(f"{path}: cannot be used: {said}")
         return reading.RuleFile()
+    files.append(CodeFile(str(path), document.sha256(data), len(data)))
     found = reading.read(text, file=shown, layer=layer.name)
     for complaint in found.complaints:
         rule = f"rule {complaint.rule}: " if complaint.rule else ""
@@ -139,8 +143,8 @@ def _read(path: Path, layer: Layer, problems: list[str]) -> reading.RuleFile:
     return found
 
 
-def _text(path: Path) -> str:
-    """Return the text of a rule file that only its owner can have written."""
+def _bytes(path: Path) -> bytes:
+    """Return what is in a rule file that only its owner can have written."""
     target = path.resolve(strict=True)
     if target != path:
         _nobody_else_writes(os.stat(target.parent), "the directory it links to")
@@ -154,6 +158,10 @@ def _text(path: Path) -> str:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise _Unsafe(f"it is larger than {LARGEST} bytes; split it")
+    return data
+
+
+def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as problem:

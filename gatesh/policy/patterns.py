@@ -8,6 +8,7 @@ argument that contains one must not hide what follows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -15,6 +16,8 @@ import re2
 # A `Set` that runs out of memory while matching answers "nothing matched".
 # 64 MiB is six times what 5,000 rules need.
 MAX_MEM = 64 << 20
+# One pattern alone gets by with RE2's own default.
+ONE_MEM = 8 << 20
 LONGEST = 4096  # characters of one pattern
 # Matches every text.  Its absence from an answer means the engine gave up.
 _CANARY = "(?s)."
@@ -28,15 +31,16 @@ class EngineFailed(Exception):
     """RE2 could not answer.  Whoever asked must not read that as "no match"."""
 
 
-def _options() -> Any:
+def _options(memory: int) -> Any:
     options = re2.Options()
-    options.max_mem = MAX_MEM
+    options.max_mem = memory
     options.dot_nl = True
     options.log_errors = False
     return options
 
 
-_OPTIONS = _options()
+_OPTIONS = _options(MAX_MEM)
+_ALONE = _options(ONE_MEM)
 
 # What people bring from other engines, and what to write here.
 _HINTS = (
@@ -56,6 +60,7 @@ _HINTS = (
 )
 
 
+@lru_cache(maxsize=8192)  # RE2's own cache holds 128
 def compile(pattern: str) -> Any:
     """Return *pattern* compiled by RE2; raise `BadPattern` when it cannot be used."""
     if not pattern:
@@ -63,7 +68,7 @@ def compile(pattern: str) -> Any:
     if len(pattern) > LONGEST:
         raise BadPattern(f"is longer than {LONGEST} characters; split it into a list")
     try:
-        return re2.compile(pattern, options=_OPTIONS)
+        return re2.compile(pattern, options=_ALONE)
     except UnicodeEncodeError:
         raise BadPattern("contains a lone surrogate, which is not text") from None
     except re2.error as problem:

@@ -55,10 +55,11 @@ class Facts:
     go, not only where they start: a fact may have several values.
     """
 
-    __slots__ = ("_analysis", "_env", "situation")
+    __slots__ = ("_analysis", "_cwds", "_env", "situation")
 
     def __init__(self, analysis: Analysis, situation: Situation | None) -> None:
         self._analysis = analysis
+        self._cwds: tuple[str, ...] | None = None
         self._env: dict[str, str] | None = None
         self.situation = situation
 
@@ -72,14 +73,17 @@ class Facts:
 
     def cwds(self) -> tuple[str, ...]:
         """Return where the line starts and every directory it changes to."""
-        here = self.situation.cwd if self.situation else "/"
+        if self._cwds is not None:
+            return self._cwds
+        here = self.situation.cwd if self.situation else _EXAMPLE
         places = [here]
         for subject in self._analysis.subjects:
             program, _, target = subject.text.partition(" ")
             if subject.kind is Kind.COMMAND and program in ("cd", "pushd") and target:
                 here = posixpath.normpath(posixpath.join(here, target.removeprefix("-- ")))
                 places.append(here)
-        return tuple(places)
+        self._cwds = tuple(places)
+        return self._cwds
 
     def workplace(self) -> str | None:
         """Return what `{cwd}` stands for; None where the agent works in no place of its own."""

@@ -147,9 +147,7 @@ def test_rules_that_do_not_fit_are_an_error_when_they_are_loaded(monkeypatch):
     """
     Not later, when the first command comes.
     """
-    small = patterns._options()
-    small.max_mem = 1 << 14
-    monkeypatch.setattr(patterns, "_OPTIONS", small)
+    monkeypatch.setattr(patterns, "_OPTIONS", patterns._options(1 << 14))
 
     with pytest.raises(EngineFailed):
         PatternSet([(f"a{{{i}}}b", i) for i in range(1, 500)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import textwrap
 
 import pytest
 
 from gatesh.errors import ConfigError
-from gatesh.model import Verdict
+from gatesh.model import CodeFile, Verdict
 from gatesh.policy import reading
 from gatesh.policy.packs import LARGEST, Layer, load
 
@@ -365,3 +366,15 @@ def test_the_digest_does_not_depend_on_files_and_their_order(tmp_path):
     good(tmp_path / "b", "alpha")
 
     assert load([user(tmp_path / "a")]).sha256 == load([user(tmp_path / "b")]).sha256
+
+
+def test_the_policy_knows_the_files_it_was_made_from(tmp_path):
+    """
+    The log says which bytes the rules of a day were.
+    """
+    path = good(tmp_path)
+    data = path.read_bytes()
+
+    assert load([user(tmp_path)]).files == (
+        CodeFile(str(path), hashlib.sha256(data).hexdigest(), len(data)),
+    )
