@@ -50,7 +50,7 @@ class _Unsafe(Exception):
 
 
 def load(
-    layers: Sequence[Layer], *, default: Verdict = Verdict.ALLOW, default_layer: str = "system"
+    layers: Sequence[Layer], *, default: Verdict = Verdict.ALLOW, default_layer: str = "user"
 ) -> Policy:
     """Return the policy of every `*.yaml` and `*.yml` below the layers' directories.
 
