@@ -1,4 +1,4 @@
-"""Build hook: compile the front door, `bin/gatesh`, when there is a compiler.
+"""Build hook: compile the native client, `bin/gatesh`, when there is a compiler.
 
 Without one the wheel carries a Python script in its place.  That works, but it
 starts slower and cannot see a leading dash in argv[0] or which signals were
@@ -8,8 +8,8 @@ ignored: `gatesh doctor` says so.
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -17,8 +17,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_FORTIFY_SOURCE=2"]
-HARDENED = ["-fstack-protector-strong", "-fPIE", "-pie", "-Wl,-z,relro,-z,now"]
 FALLBACK = """#!python
 import sys
 from gatesh.__main__ import main
@@ -35,10 +33,9 @@ class NativeClient(BuildHookInterface):  # type: ignore[type-arg]
             return
         self.place = tempfile.mkdtemp(prefix="gatesh-build-")
         program = os.path.join(self.place, "gatesh")
-        source = os.path.join(self.root, "native", "launcher.c")
-        compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
-        if compiler and sys.platform == "linux":
-            subprocess.run([compiler, *FLAGS, *HARDENED, "-o", program, source], check=True)
+        native = runpy.run_path(os.path.join(self.root, "native", "build.py"))
+        if native["compiler"]() and sys.platform == "linux":
+            native["build_client"](program)
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["tag"] = f"py3-none-{platform}"
             build_data["pure_python"] = False

@@ -1,0 +1,79 @@
+"""Compile the native client: `python native/build.py PROGRAM [FLAG…]`.
+
+Needs a C compiler and nothing else.  The few facts it shares with the Python client
+(the people's commands, the limits of the protocol) are written into `generated.h`
+from the Python modules, so that each stands in one place.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+HARDENED = ["-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-Wl,-z,relro,-z,now"]
+# Without a dynamic linker it starts in two thirds of the time; it needs nothing but system calls.
+STATIC = ["-fPIE", "-static-pie"]
+DYNAMIC = ["-fPIE", "-pie"]
+
+
+def compiler() -> str | None:
+    """Return the C compiler to use, None when there is none."""
+    return os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+
+
+def sources() -> list[str]:
+    """Return every source file of the client."""
+    return sorted(map(str, HERE.glob("*.c")))
+
+
+def header() -> str:
+    """Return `generated.h`: what the Python modules say."""
+    package = HERE.parent / "gatesh"
+    wire = runpy.run_path(str(package / "wire.py"))
+    place = runpy.run_path(str(package / "socketpath.py"))
+    main = runpy.run_path(str(package / "__main__.py"), run_name="gatesh.__main__ to read")
+    people = ", ".join(f'"{word}"' for word in sorted(main["PEOPLE"]))
+    return (
+        f"#define PEOPLE {people}\n"
+        f"#define WIRE_VERSION {wire['VERSION']}\n"
+        f"#define WIRE_MAX_FRAME {wire['MAX_FRAME']}u\n"
+        f"#define WIRE_MAX_FDS {wire['MAX_FDS']}\n"
+        f'#define GUARDED "{place["GUARDED"].decode("ascii")}"\n'
+    )
+
+
+def build(program: str, *flags: str, files: list[str] | None = None) -> None:
+    """Compile *files* (default: the client) into *program* with exactly *flags* besides `FLAGS`.
+
+    Raises `subprocess.CalledProcessError` when the compiler refuses.
+    """
+    found = compiler()
+    if found is None:
+        raise FileNotFoundError("no C compiler")
+    with tempfile.TemporaryDirectory(prefix="gatesh-build-") as place:
+        (Path(place) / "generated.h").write_text(header(), "ascii")
+        includes = ["-I", place, "-I", str(HERE)]
+        files = sources() if files is None else files
+        subprocess.run([found, *FLAGS, *includes, "-o", program, *files, *flags], check=True)
+
+
+def build_client(program: str) -> None:
+    """Compile the client as it is shipped: static where the C library can be had so."""
+    try:
+        build(program, *HARDENED, *STATIC, "-s")
+    except subprocess.CalledProcessError:
+        build(program, *HARDENED, *DYNAMIC, "-s")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        build(sys.argv[1], *sys.argv[2:])
+    else:
+        build_client(sys.argv[1])
