@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gatesh.model import Analysis, Kind
-from gatesh.syntax import findings
+from gatesh.syntax import findings, tables
 from gatesh.syntax.collect import Collector, Exhausted
 from gatesh.syntax.follow import Follower
 from gatesh.syntax.grammar import Reader
@@ -72,6 +72,7 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
         context.env,
         (context.cwd,) if context.cwd.startswith("/") else (),
         zero=context.zero,
+        posix=context.shell in tables.MAYBE_DASH,
         positionals=tuple(field(value) for value in context.positionals),
     )
     follower = Follower(shell, collector, context.read)
@@ -85,6 +86,7 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
             where = (min(problem.at, len(text)), len(text))
             collector.add(Kind.FINDING, findings.OPAQUE, where, detail=str(problem))
             script = Script(reader.done)
+        follower.as_dash(text, whole)
         follower.script(script)
         follower.uncalled()
     except (Unsure, Exhausted) as problem:

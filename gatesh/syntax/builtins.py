@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, outputs, paths, run, shells
+from gatesh.syntax import findings, outputs, paths, shells
+from gatesh.syntax.call import Call
+from gatesh.syntax.environment import assigned, shadowing
 from gatesh.syntax.state import hole
 from gatesh.syntax.values import Array, Choice, Field, Output, Text, holes, pieces, render
 from gatesh.syntax.wrappers import Options, options_of
-
-if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
 _SUBSCRIPT = re.compile(r"\[[^\]]*(?:\$\(|`)")
@@ -48,9 +46,14 @@ def declare(call: Call) -> Output:
     f, shell = call.f, call.f.shell
     options = "".join(x.text[1:] for x in call.rest if x.text[:1] == "-" and x.text[:2] != "--")
     exports = call.name == "export" or "x" in options
+    if "i" in options and call.name != "export":
+        names = {field.text.partition("=")[0].rstrip("+") for field in call.rest}
+        shell.integers |= names
     for field in call.rest:
         if field.text[:1] in ("-", "+"):
             continue
+        if "i" in options:
+            _subscripts(call, field)
         found = _ASSIGNMENT.fullmatch(field.text)
         if found is None:
             _subscripts(call, field)
@@ -63,7 +66,7 @@ def declare(call: Call) -> Output:
         if not field.text.endswith("=(…)") and not _was_assigned(call, field, name):
             value = _after_equals(field)
             f.add(Kind.ENV, f"{name}={render(value)}", call.span_of([field]))
-            run.assigned(f, name, value, call.span_of([field]), "")
+            assigned(f, name, value, call.span_of([field]))
             shell.set(name, value) if not found[2] else shell.append(name, value)
         if exports:
             shell.export(name)
@@ -120,6 +123,7 @@ def read(call: Call) -> Output:
         if option == "-a" and value is not None:
             shell.set(value.text, hole("$" + value.text))
             return Output("")
+    f.read_names += names
     stdin = f.stdin
     text = stdin.text if stdin is not None else None
     lines: list[list[str]] = []
@@ -219,7 +223,7 @@ def alias(call: Call) -> Output:
         f.shell.version += 1
         _code(call, Field(value, value, start=field.start, end=field.end), f"alias {name}")
         if value.split(None, 1)[:1] != [name]:
-            run.shadowing(f, name, "an alias", span)
+            shadowing(f, name, "an alias", span)
     return Output("")
 
 
@@ -257,7 +261,7 @@ def printf(call: Call) -> Output:
         name = rest[0].text[2:] or rest[1].text
         used = 1 if rest[0].text[2:] else 2
         _subscripts(call, *rest[:used])
-        inner = run.Call(call.f, [call.fields[0], *rest[used:]], "printf", call.span, call.text)
+        inner = Call(call.f, [call.fields[0], *rest[used:]], "printf", call.span, call.text)
         made = outputs.printed(inner).text
         choice: Choice = hole("$" + name) if made is None else made
         call.f.shell.set(name, choice)
@@ -304,7 +308,7 @@ def complete(call: Call) -> Output:
             if "$(" in value.text or "`" in value.text:
                 call.f.hidden_code(value.text, "compgen expands its words")
         elif call.name == "bind" and field.text == "-x":
-            keys, _, code = value.text.partition(":")
+            _, _, code = value.text.partition(":")
             code = code.strip().strip("\"'")
             _code(call, Field(code, code, start=value.start, end=value.end), "bind -x")
         elif call.name == "enable" and field.text.startswith("-") and "f" in field.text:

@@ -12,7 +12,7 @@ from gatesh.syntax.values import Output
 from gatesh.syntax.wrappers import table
 
 if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
+    from gatesh.syntax.call import Call
 
 Handler = Callable[["Call"], Output]
 
@@ -42,8 +42,8 @@ _PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
     "vim": programs.editor, "vi": programs.editor, "nvim": programs.editor, "ex": programs.editor,
     "view": programs.editor, "vimdiff": programs.editor, "gvim": programs.editor,
     "tmux": programs.tmux, "screen": programs.screen, "expect": interpreters.run,
-    "crontab": programs.crontab, "nsenter": programs.wrapped, "apt-get": programs.apt,
-    "apt": programs.apt, "rsync": programs.rsync,
+    "crontab": programs.crontab, "apt-get": programs.apt,
+    "apt": programs.apt,
 }  # fmt: skip
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gatesh.model import Kind
 from gatesh.syntax import outputs
+from gatesh.syntax.call import Call, located
 from gatesh.syntax.paths import name_of
 from gatesh.syntax.values import Field, Output
 from gatesh.syntax.wrappers import Options, options_of
 
-if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
+UNKNOWN = Output()
 
 # What a program writes: `all` its operands, the `last` one, or the value of an option.
 #   name : short options with a value : long options with a value : writes
@@ -85,12 +83,10 @@ def ordinary(call: Call) -> Output:
                 _touch(call, Kind.WRITE if key == "of" else Kind.READ, value, field)
     if name == "sed":
         _sed(call)
-    return outputs.printed(call)
+    return outputs.printed(call) if call.f.wanted else UNKNOWN
 
 
 def _touch(call: Call, kind: Kind, path: str, field: Field) -> list[str]:
-    from gatesh.syntax.run import located
-
     found = located(call.f, path)
     for one in found:
         call.f.add(kind, one, call.span_of([field]))
@@ -138,8 +134,6 @@ def _writer(call: Call, options: Options, writes: tuple[str, ...]) -> None:
 
 def _remember(call: Call, path: str, operands: list[Field]) -> None:
     """Remember what is in a file now, or which program is behind a new name."""
-    from gatesh.syntax.run import located
-
     shell = call.f.shell
     name = call.name
     if name == "tee":

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import findings, tables
-from gatesh.syntax.values import Choice, Field, holes, pieces, render
+from gatesh.syntax.gitconfig import runs_code
+from gatesh.syntax.shells import read_code, run_code
+from gatesh.syntax.values import Array, Choice, render
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
@@ -16,7 +18,19 @@ _PLAIN_SSH = re.compile(r"ssh(?:\s+(?:-[46AaCnqTtvxy]+|-[ilpFb]\s*\S+|-o\s*(?!Pr
                         r"|KnownHostsCommand|PermitLocalCommand|ProxyUseFdpass|Match)\w+[= ]\S+))*\s*", re.I)  # fmt: skip
 
 
-def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int], command: str) -> None:
+def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:
+    """Look at an assignment for code that other programs would run."""
+    if name in tables.watched_variables() or name.startswith(("LD_", "GIT_CONFIG", "BASH_FUNC_")):
+        _watched(f, name, "" if isinstance(value, Array) else value, span)
+
+
+def shadowing(f: Follower, name: str, what: str, span: tuple[int, int]) -> None:
+    """Note that a well-known name is given another meaning."""
+    if name in tables.SHADOWED:
+        f.finding(findings.SHADOWED_PROGRAM, span, f"{name} becomes {what}")
+
+
+def _watched(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:
     """Follow the code in *value*, and say so where it cannot be told to be harmless."""
     if value is None:
         return
@@ -27,8 +41,9 @@ def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int], comma
         return
     elif name in tables.PROMPT_VARIABLES:
         if isinstance(value, str) and ("$(" in value or "`" in value):
-            f.finding(findings.CODE_IN_ENV, span, f"{name} runs what it holds with every prompt")
-            f.hidden_code(value, f"{name} is expanded when it is shown")
+            if name in ("PS0", "PS4", "PROMPT"):
+                f.finding(findings.CODE_IN_ENV, span, f"{name} runs what it holds again and again")
+            f.follow_value(value)
     elif name in tables.COMMAND_VARIABLES:
         _command(f, name, text, span, value)
     elif name.startswith("BASH_FUNC_"):
@@ -48,8 +63,6 @@ def _code(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
         return
     f.finding(findings.CODE_IN_ENV, span, f"{name}={text} makes programs load code")
     if name in ("BASH_ENV", "ENV") and text.startswith("/"):
-        from gatesh.syntax.shells import read_code
-
         content = read_code(f, text, span)
         if content is not None:
             shell, f.shell = f.shell, f.shell.copy()
@@ -66,8 +79,6 @@ def _command(f: Follower, name: str, text: str, span: tuple[int, int], value: Ch
     if plain and editor and not re.search(r"\s[-+]\S*[!]|--cmd|--eval|-c\b", text):
         return
     f.finding(findings.CODE_IN_ENV, span, f"{name} makes another program run `{text}`")
-    from gatesh.syntax.shells import run_code
-
     assert isinstance(value, str | tuple)
     shell, f.shell = f.shell, f.shell.copy()
     run_code(f, value, f.frame_inside(name, span), span)
@@ -76,8 +87,6 @@ def _command(f: Follower, name: str, text: str, span: tuple[int, int], value: Ch
 
 def _git(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
     if name.startswith("GIT_CONFIG_KEY_"):
-        from gatesh.syntax.programs import runs_code
-
         if runs_code(text, "!x"):
             f.finding(findings.CODE_IN_ENV, span, f"{name} sets {text}, which runs a program")
     elif text.startswith("!"):
@@ -103,6 +112,3 @@ def _path(f: Follower, text: str, span: tuple[int, int]) -> None:
 
 def _touched(f: Follower) -> list[str]:
     return [*f.shell.files, *f.shell.renamed]
-
-
-__all__ = ["Field", "assigned", "holes", "pieces"]

@@ -6,13 +6,16 @@ for everything that would happen.  Where the line goes two ways it takes both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, run
+from gatesh.syntax import findings
+from gatesh.syntax.call import file_output, located
 from gatesh.syntax.collect import Collector
+from gatesh.syntax.environment import assigned, shadowing
 from gatesh.syntax.expand import Expander
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.nodes import (
@@ -31,17 +34,23 @@ from gatesh.syntax.nodes import (
     Script,
     Simple,
     Sub,
+    Sum,
     Test,
     While,
     Word,
 )  # fmt: skip
 from gatesh.syntax.origins import WORD
+from gatesh.syntax.run import command as run_command
 from gatesh.syntax.state import Routine, Shell, hole
 from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, join, pieces, render
 from gatesh.syntax.words import Unsure
 
 MAX_DEPTH = 48  # scripts, functions and brackets inside each other while following
 MAX_COMBINATIONS = 16
+
+_DASH_DIFFERS = re.compile(r"\[\[|\(\(|\b(?:function|coproc|time|select)\b")
+
+Temporary = list[tuple[str, Choice]]
 
 NOTHING = Output("")
 UNKNOWN = Output()
@@ -65,10 +74,12 @@ class Follower:
         self.read = read
         self.frame = Frame()
         self.stdin: Output | None = None  # None: not redirected
+        self.wanted = 0  # whether anybody looks at what is printed here
         self.depth = 0
         self.leaving = False  # `exit`, `return`: what follows `||` has no way back
         self.calls: list[tuple[str, object]] = []
         self.defined: list[Routine] = []
+        self.read_names: list[str] = []  # what `read` has set, for the loop around it
         self.last_text = ("", "")  # the last command: as written, and unwrapped
         self.unwrapped = ""  # what the command being followed turned out to run
         self.word_span = (0, 0)
@@ -107,19 +118,39 @@ class Follower:
         fixed = self.frame.fixed if offsets else (self.frame.fixed or span)
         return replace(self.frame, inside=(*self.frame.inside, label), fixed=fixed)
 
+    def run(
+        self, fields: list[Field], span: tuple[int, int], temporary: Temporary | None = None
+    ) -> Output:
+        """Follow one command whose words are known."""
+        return run_command(self, fields, span, temporary)
+
     # ---- texts -----------------------------------------------------------
 
     def text(self, text: str, frame: Frame, span: tuple[int, int]) -> Output:
         """Read *text* as a script and follow it in the current shell."""
         with self.deeper(frame):
-            reader = Reader(text, 0, self.collector.budget)
-            try:
-                script = reader.read()
-            except Unsure as problem:
-                output = self.script(Script(reader.done))
-                self.finding(findings.OPAQUE, span, f"{problem} (in {text[:60]!r})")
-                return replace(output, text=None)
-            return self.script(script)
+            self.as_dash(text, span)
+            return self._read(Reader(text, 0, self.collector.budget), span)
+
+    def as_dash(self, text: str, span: tuple[int, int]) -> None:
+        """Follow *text* as dash reads it, where `sh` may be dash and that makes a difference.
+
+        `((rm x))` is arithmetic for one and a command for the other.
+        """
+        if self.shell.posix and _DASH_DIFFERS.search(text) is not None:
+            outer, self.shell = self.shell, self.shell.copy()
+            self._read(Reader(text, 0, self.collector.budget, posix=True), span)
+            self.shell = outer
+
+    def _read(self, reader: Reader, span: tuple[int, int]) -> Output:
+        try:
+            script = reader.read()
+        except Unsure as problem:
+            output = self.script(Script(reader.done))
+            if not reader.posix:
+                self.finding(findings.OPAQUE, span, f"{problem} (in {reader.text[:60]!r})")
+            return replace(output, text=None)
+        return self.script(script)
 
     def substitute(self, sub: Sub) -> Text:
         """Follow a command or process substitution; return what it becomes."""
@@ -130,8 +161,10 @@ class Follower:
         stdin, leaving = self.stdin, self.leaving
         if sub.kind == ">":
             self.stdin = UNKNOWN
+        self.wanted += 1
         with self.deeper(frame):
             output = self.script(sub.script)
+        self.wanted -= 1
         changed = self.shell
         self.shell, self.stdin, self.leaving = shell, stdin, leaving
         shell.renamed.update(changed.renamed)
@@ -149,6 +182,10 @@ class Follower:
     def hidden_code(self, text: str, why: str) -> None:
         """Note code that comes along in a value, and follow what can be read of it."""
         self.finding(findings.DYNAMIC_CODE, self.word_span, why)
+        self.follow_value(text)
+
+    def follow_value(self, text: str) -> None:
+        """Follow the substitutions in a value that is expanded once more."""
         start = min(at for at in (text.find("$("), text.find("`")) if at >= 0)
         self.text(": " + text[start:].rstrip("]"), self.frame_inside("value", self.word_span),
                   self.word_span)  # fmt: skip
@@ -219,7 +256,9 @@ class Follower:
             return NOTHING
         texts: list[tuple[str, str]] = []
         stdin, outer = self.stdin, self.shell
+        self.wanted += 1
         for command in commands:
+            self.wanted -= command is commands[-1]
             self.shell = outer.copy()
             self.last_text = ("", "")
             self.stdin = self.command(command)
@@ -262,9 +301,7 @@ class Follower:
         if isinstance(command, If):
             return self._if(command)
         if isinstance(command, While):
-            self.script(command.condition)
-            return self._loop(lambda: concatenated(
-                [self.script(command.body), self.script(command.condition)]))  # fmt: skip
+            return self._while(command)
         if isinstance(command, For):
             return self._for(command)
         if isinstance(command, Case):
@@ -290,12 +327,14 @@ class Follower:
             self.shell = shell
 
     def _define(self, command: Function) -> None:
-        routine = Routine(command.name, command.body, self.frame.fixed is not None)
+        routine = Routine(command.name, command.body, self.frame.fixed is not None, self.frame)
         self.shell.functions[command.name] = (routine,)
         self.shell.version += 1
-        if not self.frame.file:
+        if command.name == "command_not_found_handle":
+            self.aside(routine)
+        elif not self.frame.file:
             self.defined.append(routine)
-        run.shadowing(self, command.name, "a function", (command.start, command.end))
+        shadowing(self, command.name, "a function", (command.start, command.end))
 
     def _if(self, command: If) -> Output:
         shell = self.shell
@@ -326,6 +365,17 @@ class Follower:
             printed.append(self.script(body))
             shell.merge(before)
         return either(printed)
+
+    def _while(self, command: While) -> Output:
+        outer, self.read_names = self.read_names, []
+        self.script(command.condition)
+        output = self._loop(
+            lambda: concatenated([self.script(command.body), self.script(command.condition)])
+        )
+        for name in self.read_names:  # the `read` that ends the loop leaves nothing
+            self.shell.set(name, *dict.fromkeys((*self.shell.lookup(name), "")))
+        self.read_names = outer
+        return output
 
     def _for(self, command: For) -> Output:
         values: list[Choice]
@@ -389,7 +439,7 @@ class Follower:
         with self.redirected(node.redirs) as files:
             for made in variants:
                 if made:
-                    outputs.append(run.command(self, made, span, temporary))
+                    outputs.append(run_command(self, made, span, temporary))
         output = outputs[0] if len(outputs) == 1 else either(outputs)
         if files:
             self.written(files, output)
@@ -432,7 +482,7 @@ class Follower:
         self.word_span = span
         value: Choice
         if assign.index is not None:
-            expander._sum(run.Sum(assign.index.parts, True, ""))
+            expander._sum(Sum(assign.index.parts, True, ""))
         if assign.array is not None:
             value = Array(tuple(expander.fields(assign.array)))
             shown = "(" + " ".join([f.text for f in value.items]) + ")"
@@ -441,10 +491,12 @@ class Follower:
             value = expander.text(assign.value, tildes=True)
             shown = render(value)
         self.add(Kind.ENV, f"{assign.name}={shown}", span)
-        run.assigned(self, assign.name, value, span, command)
+        assigned(self, assign.name, value, span)
         if command and command != "declare":
             return assign.name, value
         shell = self.shell
+        if assign.name in shell.integers and ("$(" in shown or "`" in shown):
+            self.hidden_code(shown, f"{assign.name} is an integer: its value is evaluated")
         if assign.index is not None:
             shell.set(assign.name, hole("$" + assign.name))
         elif assign.append:
@@ -489,13 +541,18 @@ class Follower:
     def redirected(self, redirs: list[Redir]) -> Iterator[list[str]]:
         """Follow redirections; yield the files that standard output goes to."""
         files: list[str] = []
+        if not redirs:
+            yield files
+            return
         before = self.stdin
         for redir in redirs:
             self._redirect(redir, files)
+        self.wanted += bool(files)
         try:
             yield files
         finally:
             self.stdin = before
+            self.wanted -= bool(files)
 
     def _redirect(self, redir: Redir, files: list[str]) -> None:
         expander = Expander(self)
@@ -517,12 +574,12 @@ class Follower:
                 self.stdin = UNKNOWN
             return
         if op in ("<", "<&", "<>"):
-            for path in run.located(self, text):
+            for path in located(self, text):
                 self.add(Kind.READ, path, span)
             if redir.fd in ("", "0"):
-                self.stdin = run.file_output(self, value)
-        if op != "<" and op != "<&":
-            for path in run.located(self, text):
+                self.stdin = file_output(self, value)
+        if op not in ("<", "<&"):
+            for path in located(self, text):
                 self.add(Kind.WRITE, path, span)
                 if redir.fd in ("", "1") and op != "<>":
                     files.append(("+" if op in (">>", "&>>") else "") + path)
@@ -541,15 +598,19 @@ class Follower:
     def uncalled(self) -> None:
         """Follow functions that the line defines and does not call: a later line may."""
         for routine in self.defined:
-            if routine.called:
-                continue
-            routine.called = True
-            outer, self.shell = self.shell, self.shell.copy()
-            self.shell.positionals = None
-            with self.deeper(Frame((f"function {routine.name}",))):
-                if not routine.inner:
-                    self.command(routine.body)
-            self.shell = outer
+            if not routine.called:
+                self.aside(routine)
+
+    def aside(self, routine: Routine) -> None:
+        """Follow a function that something unseen may call, with any arguments."""
+        routine.called = True
+        outer, self.shell = self.shell, self.shell.copy()
+        self.shell.positionals = None
+        frame = routine.frame
+        assert isinstance(frame, Frame)
+        with self.deeper(replace(frame, inside=(*frame.inside, f"function {routine.name}"))):
+            self.command(routine.body)
+        self.shell = outer
 
 
 def sources(value: Text) -> frozenset[str]:

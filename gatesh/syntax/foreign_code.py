@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, run
+from gatesh.syntax import findings
 from gatesh.syntax.values import Field
 
 if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
+    from gatesh.syntax.call import Call
 
 MAX_LOOK = 200_000
 
@@ -39,7 +39,8 @@ _DECODES = re.compile(
     r"|pack\(\s*[\"'][Hhm]|unpack\(\s*[\"'][um]|FromBase64String|-EncodedCommand"
 )
 _IMPORTED = re.compile(r"(?:__import__|getattr|import_module)\s*\([^)]*[\"']\s*\+\s*[\"']")
-_AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|\bprintf?\b[^;}\n|]*\|(?!\|)|\"\s*\|\s*\"")
+_AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|\bprintf?\b[^;}\n|]*\|(?!\|)|\|\s*\"")
+_AWK_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(?<![\w)$\]])/(?:[^/\\\n]|\\.)+/")
 _AWK_LITERAL = re.compile(r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|\"((?:[^\"\\]|\\.)*)\"\s*\|\s*getline"
                           r"|\|\s*\"((?:[^\"\\]|\\.)*)\"")  # fmt: skip
 _SED_RUNS = re.compile(r"(?:^|[;{}\n]|[0-9$/!])\s*e(?:\s+(?P<code>[^\n;}]*)|\s*$)|s(?P<d>[^\w\s\\])(?:(?!(?P=d)).)*(?P=d)"
@@ -129,7 +130,7 @@ def _words(call: Call, words: list[str], span: tuple[int, int]) -> None:
     f.shell = outer.child()
     try:
         with f.deeper(f.frame_inside(call.name, span)):
-            run.command(f, [Field(w, w, start=span[0], end=span[1]) for w in words], span)
+            f.run([Field(w, w, start=span[0], end=span[1]) for w in words], span)
     finally:
         f.shell = outer
 
@@ -140,7 +141,7 @@ def little(call: Call, language: str, code: Field, span: tuple[int, int]) -> Non
     text = code.text
     f.add(Kind.CODE, text, span, program=call.name)
     if language == "awk":
-        if _AWK_RUNS.search(text) is None:
+        if _AWK_RUNS.search(_AWK_STRING.sub('""', text)) is None:
             return
         literal = False
         for found in _AWK_LITERAL.finditer(text):

@@ -39,8 +39,10 @@ class Reader(SimpleReader):
 
     __slots__ = ("done",)
 
-    def __init__(self, text: str, depth: int = 0, budget: list[int] | None = None) -> None:
-        super().__init__(text, depth, budget)
+    def __init__(
+        self, text: str, depth: int = 0, budget: list[int] | None = None, *, posix: bool = False
+    ) -> None:
+        super().__init__(text, depth, budget, posix=posix)
         self.done: list[AndOr] = []  # complete commands of the outermost list
 
     def read(self) -> Script:
@@ -52,7 +54,7 @@ class Reader(SimpleReader):
 
     def nested(self, text: str) -> Script:
         """Read *text* as a script of its own."""
-        return type(self)(text, self.depth, self.budget).read()
+        return type(self)(text, self.depth, self.budget, posix=self.posix).read()
 
     def script_until_parenthesis(self) -> Script:
         """Read commands up to and including `)`."""
@@ -136,7 +138,8 @@ class Reader(SimpleReader):
         text, start = self.text, self.at
         c = text[start]
         if c == "(":
-            if text[start + 1] == "(" and (sum := self._sum(start + 2, start, True)) is not None:
+            arithmetic = text[start + 1] == "(" and not self.posix
+            if arithmetic and (sum := self._sum(start + 2, start, True)) is not None:
                 return self._with_redirections(Math(sum, None, [], start, self.at))
             self.at += 1
             self.enter()

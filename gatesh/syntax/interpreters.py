@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
 from gatesh.syntax import findings, foreign_code, shells
+from gatesh.syntax.call import Call, located
 from gatesh.syntax.origins import DECODER, NETWORK
 from gatesh.syntax.values import Field, Output, holes, render
 from gatesh.syntax.wrappers import Options, options_of
-
-if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
 
 # name : short options with a value : long options with a value : options whose value is code : flags
 #   first   the first operand is the program text, unless -f or -e gave one
@@ -88,6 +85,12 @@ _VERSIONED = re.compile(
 )
 
 
+# Read commands from standard input whatever their operands, and mostly data.
+_DATA_TOO = frozenset(
+    "psql mysql sqlite3 mongosh mongo duckdb cqlsh clickhouse-client sqlcmd bc dc ed gdb".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """How one interpreter is called."""
@@ -158,9 +161,7 @@ def run(call: Call) -> Output | None:
     if given & {"-V", "--version", "-v", "-h", "--help"} and not operands and how.name != "psql":
         return None
     if "stdin" in how.flags:
-        database = how.name in ("psql", "mysql", "sqlite3", "mongosh", "mongo", "duckdb", "cqlsh",
-                                "clickhouse-client", "sqlcmd", "bc", "dc", "ed", "gdb")  # fmt: skip
-        if not operands or operands[0].text == "-" or database:
+        if not operands or operands[0].text == "-" or how.name in _DATA_TOO:
             _stdin(call, how)
         else:
             _file(call, how, operands[0])
@@ -200,7 +201,7 @@ def _stdin(call: Call, how: Spec) -> None:
     text = stdin.text
     if text is None and stdin.file is not None:
         text = shells.read_code(f, stdin.file, span)
-    if DECODER in stdin.origin and how.name not in ("psql", "mysql", "sqlite3", "bc", "dc"):
+    if DECODER in stdin.origin and how.name not in _DATA_TOO:
         f.finding(findings.DECODED_CODE, span, f"{call.name} runs what a decoder prints")
     if text is not None:
         shown = render(text)
@@ -211,8 +212,6 @@ def _stdin(call: Call, how: Spec) -> None:
 
 
 def _file(call: Call, how: Spec, field: Field) -> None:
-    from gatesh.syntax.run import located
-
     f = call.f
     span = call.span_of([field])
     for hole in holes(field.value):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING
 
 from gatesh.syntax import ansi
+from gatesh.syntax.call import Call, file_output
 from gatesh.syntax.origins import (
     DECODER,
     DECODERS,
@@ -19,9 +19,6 @@ from gatesh.syntax.origins import (
     WORD_PROGRAMS,
 )  # fmt: skip
 from gatesh.syntax.values import Field, Hole, Output, Text, join, pieces
-
-if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
 
 MAX_DECODED = 100_000
 _GENERATORS = {tuple(words) for words in GENERATORS}
@@ -36,6 +33,8 @@ def printed(call: Call) -> Output:
     name, rest = call.name, call.rest
     stdin = call.f.stdin
     if name == "echo":
+        if call.f.shell.posix and "\\" in call.text:
+            return Output()  # dash's echo knows escapes, bash's does not
         return Output(_echo(rest), None, _origins(rest))
     if name == "printf":
         return Output(_printf(rest), None, _origins(rest))
@@ -155,8 +154,6 @@ def _number(value: str) -> int | None:
 
 
 def _files(call: Call, operands: list[Field]) -> Output:
-    from gatesh.syntax.run import file_output
-
     found = [
         (call.f.stdin or Output()) if field.text == "-" else file_output(call.f, field.value)
         for field in operands

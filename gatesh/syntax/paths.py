@@ -55,10 +55,9 @@ def reached(pattern: str, home: str | None) -> list[str]:
     made = re.compile(patterns.regex(pattern, path=True))
     found = []
     for path in PROTECTED:
-        if path[0] == "~":
-            if not home:
-                continue
-            path = home + path[1:]
-        if made.fullmatch(path) is not None:
-            found.append(path)
+        if path[0] == "~" and not home:
+            continue
+        place = f"{home}{path[1:]}" if path[0] == "~" else path
+        if made.fullmatch(place) is not None:
+            found.append(place)
     return found[:6]

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, run, shells, unwrap
+from gatesh.syntax import findings, shells, unwrap
+from gatesh.syntax.gitconfig import runs_code
 from gatesh.syntax.spelling import bare_fields
 from gatesh.syntax.values import Field, Output
 from gatesh.syntax.wrappers import Options, options_of
 
 if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
+    from gatesh.syntax.call import Call
 
 _GIT = Options(
     frozenset("Cc"),
@@ -20,30 +21,6 @@ _GIT = Options(
         "git-dir work-tree namespace super-prefix config-env exec-path list-cmds attr-source".split()
     ),
 )
-_GIT_COMMANDS = re.compile(
-    r"(?i)core\.(?:pager|editor|sshcommand|askpass|gitproxy|fsmonitor|alternaterefscommand)"
-    r"|sequence\.editor|diff\.external|(?:diff|difftool|mergetool|merge|guitool|man|browser)\..*\."
-    r"(?:command|cmd|textconv|driver)|pager\..*|filter\..*\.(?:clean|smudge|process)|gpg\.(?:.*\.)?program"
-    r"|credential\.(?:.*\.)?helper|alias\..*|uploadpack\.packobjectshook|remote\..*\."
-    r"(?:uploadpack|receivepack|proxy)|sendemail\..*(?:cmd|server)|trailer\..*\.(?:command|cmd)"
-    r"|interactive\.difffilter|core\.hookspath|init\.templatedir|protocol\.ext\.allow|ssh\.variant"
-    r"|submodule\..*\.update|web\.browser|imap\.tunnel|instaweb\..*"
-)
-_HARMLESS = re.compile(
-    r"|true|false|cat|less(?: -\S+)*|more|:|vim?|nvim|nano|emacs|code(?: --wait)?|delta|never|auto|simple"
-    r"|store|cache(?: .*)?|osxkeychain|manager(?:-core)?|libsecret|wincred|/dev/null|always|user"
-    r"|!?(?:/\S*/)?gh auth git-credential|!?(?:/\S*/)?glab auth git-credential|!aws codecommit credential-helper \$@"
-    r"|gcloud\.sh|git-lfs (?:clean|smudge|filter-process).*|gpg2?|/usr/bin/gpg2?"
-)
-
-
-def runs_code(key: str, value: str) -> bool:
-    """Whether git would run *value* when the setting *key* has it."""
-    if _GIT_COMMANDS.fullmatch(key) is None or _HARMLESS.fullmatch(value.strip()):
-        return False
-    if key.lower().startswith("alias.") or ".update" in key:
-        return value.startswith("!")
-    return not (key.lower().startswith("pager.") and value in ("true", "false"))
 
 
 def git(call: Call) -> Output | None:
@@ -291,16 +268,3 @@ def apt(call: Call) -> Output | None:
                 call, Field(code, code, start=field.start, end=field.end), f"{call.name} -o"
             )
     return None
-
-
-def rsync(call: Call) -> Output | None:
-    """Options are the table's; a leading `ssh` in `-e` is what everyone writes."""
-    return None
-
-
-def wrapped(call: Call) -> Output | None:
-    """Nothing special: the table knows it."""
-    return None
-
-
-__all__ = ["git", "run"]

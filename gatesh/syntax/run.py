@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import effects, findings, paths, tables
-from gatesh.syntax.nodes import Sum
+from gatesh.syntax import effects, findings, shells
+from gatesh.syntax.call import Call, located, origins_of, program_name
+from gatesh.syntax.dispatch import find
 from gatesh.syntax.origins import DECODER, NETWORK
-from gatesh.syntax.spelling import bare_fields, spellings
-from gatesh.syntax.values import (
-    Array,
-    Choice,
-    Field,
-    Hole,
-    Output,
-    Text,
-    holes,
-    pieces,
-    render,
-    tail,
-)
+from gatesh.syntax.spelling import spellings
+from gatesh.syntax.values import Choice, Field, Output
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
 _SYSTEM_DIRECTORY = re.compile(r"/(?:usr/(?:local/)?)?s?bin/|/usr/lib/|/lib(?:64)?/|/opt/|/snap/")
-
-
-@dataclass(slots=True)
-class Call:
-    """One command about to run, as handlers get it."""
-
-    f: Follower
-    fields: list[Field]  # the program is the first
-    name: str  # the program's name, without its path
-    span: tuple[int, int]
-    text: str
-
-    @property
-    def rest(self) -> list[Field]:
-        """Everything after the program."""
-        return self.fields[1:]
-
-    def span_of(self, fields: list[Field]) -> tuple[int, int]:
-        """Return where *fields* stand."""
-        placed = [field for field in fields if field.end]
-        return (placed[0].start, placed[-1].end) if placed else self.span
 
 
 def command(
@@ -95,15 +62,11 @@ def _command(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
     f.last_text = (text, text)
     routines = f.shell.functions.get(program)
     if routines:
-        from gatesh.syntax.shells import call_function
-
-        return call_function(call, routines)
+        return shells.call_function(call, routines)
     alias = f.shell.aliases.get(program)
     if alias is not None:
-        from gatesh.syntax.shells import call_alias
-
-        call_alias(call, alias)
-    known = handler(name)
+        shells.call_alias(call, alias)
+    known = find(name)
     f.unwrapped = ""
     if "/" in program or program in f.shell.renamed:
         behind = _behind(call, program)
@@ -113,29 +76,6 @@ def _command(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
     f.last_text = (text, f.unwrapped or text)
     f.unwrapped = ""
     return output
-
-
-def handler(name: str) -> Callable[[Call], Output] | None:
-    """Return what knows how to look inside *name*."""
-    from gatesh.syntax.dispatch import find
-
-    return find(name)
-
-
-def program_name(first: Field) -> str | None:
-    """Return the name of the program a field stands for; None when it cannot be known."""
-    value = first.value
-    if isinstance(value, str):
-        if first.wild:
-            return None
-        if first.glob and value not in ("[", "[["):
-            return None
-        return value.rpartition("/")[2] or value
-    if first.wild or first.glob:
-        return None
-    last = tail(value)
-    _, slash, name = last.rpartition("/")
-    return name if slash and name else None
 
 
 def _dynamic(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
@@ -159,8 +99,6 @@ def _dynamic(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
 
 def _behind(call: Call, program: str) -> Output | None:
     """Follow a program that is another one in disguise, or a script."""
-    from gatesh.syntax import shells
-
     f = call.f
     shell = f.shell
     for path in (program, *located(f, program)) if "/" in program else (program,):
@@ -178,48 +116,3 @@ def _behind(call: Call, program: str) -> Output | None:
     if "/" not in program or _SYSTEM_DIRECTORY.match(program):
         return None
     return shells.program_file(call, program)
-
-
-def origins_of(value: Text) -> frozenset[str]:
-    """Return where the unknown parts of *value* come from."""
-    found: frozenset[str] = frozenset()
-    for piece in holes(value):
-        if piece.source is not None:
-            found |= piece.source.origin
-    return found
-
-
-def located(f: Follower, path: str) -> list[str]:
-    """Return *path* from every directory the line may be in; as it is where that is unknown."""
-    if path.startswith("/"):
-        return [paths.normal(path)]
-    if path.startswith(("$", "~")) or not f.shell.cwd:
-        return [path]
-    return [paths.resolve(path, directory) for directory in f.shell.cwd]
-
-
-def file_output(f: Follower, value: Text) -> Output:
-    """Return what reading the file *value* yields."""
-    for hole in pieces(value):
-        if isinstance(hole, Hole) and hole.source is not None and len(pieces(value)) == 1:
-            return hole.source  # < <(cmd)
-    found = located(f, render(value))
-    written = f.shell.files.get(found[0])
-    return written if written is not None else Output(None, found[0])
-
-
-def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int], command: str) -> None:
-    """Look at an assignment for code that other programs would run."""
-    from gatesh.syntax.environment import assigned as look
-
-    if name in tables.watched_variables() or name.startswith(("LD_", "GIT_CONFIG", "BASH_FUNC_")):
-        look(f, name, "" if isinstance(value, Array) else value, span, command)
-
-
-def shadowing(f: Follower, name: str, what: str, span: tuple[int, int]) -> None:
-    """Note that a well-known name is given another meaning."""
-    if name in tables.SHADOWED:
-        f.finding(findings.SHADOWED_PROGRAM, span, f"{name} becomes {what}")
-
-
-__all__ = ["Call", "Sum", "bare_fields", "command"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gatesh.document import sha256
 from gatesh.model import CodeFile, Kind
 from gatesh.syntax import findings, tables
+from gatesh.syntax.call import Call, located
 from gatesh.syntax.origins import DECODER, GENERATOR, NETWORK
 from gatesh.syntax.state import Routine
 from gatesh.syntax.values import Field, Hole, Output, Text, holes, join, pieces, render, tail
@@ -16,8 +17,6 @@ from gatesh.syntax.wrappers import Options, options_of
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
-    from gatesh.syntax.run import Call
-
 MAX_FILE = 96_000  # a script file beyond this is recorded, not followed
 
 _OPTIONS = Options(frozenset("oO"), frozenset({"rcfile", "init-file", "emulate"}))
@@ -99,6 +98,7 @@ def nested(
     f = call.f
     outer = f.shell
     inner = outer.child(foreign=foreign)
+    inner.posix = call.name in tables.MAYBE_DASH
     inner.zero = zero[0].text if zero else call.name
     inner.positionals = tuple(positionals or ())
     f.shell = inner
@@ -145,6 +145,7 @@ def from_stdin(call: Call, label: str, positionals: list[Field]) -> Output:
         return Output()  # the caller's own input: nothing of this line
     outer = f.shell
     f.shell = outer.child()
+    f.shell.posix = call.name in tables.MAYBE_DASH
     f.shell.positionals = tuple(positionals)
     f.stdin = Output()
     try:
@@ -205,8 +206,6 @@ def read_code(f: Follower, path: str, span: tuple[int, int], *, quiet: bool = Fa
 
 def script_file(call: Call, field: Field, positionals: list[Field], label: str) -> Output:
     """Follow `bash FILE …`."""
-    from gatesh.syntax.run import located
-
     f = call.f
     span = (field.start, field.end) if field.end else call.span
     if (source := _produced(field)) is not None:
@@ -215,6 +214,7 @@ def script_file(call: Call, field: Field, positionals: list[Field], label: str) 
         return from_stdin(call, label, positionals)
     outer = f.shell
     f.shell = outer.child()
+    f.shell.posix = call.name in tables.MAYBE_DASH
     f.shell.zero = field.text
     f.shell.positionals = tuple(positionals)
     try:
@@ -283,8 +283,6 @@ def _run_written(
 
 def source_file(call: Call, field: Field, label: str, *, apart: bool = False) -> Output:
     """Follow `source FILE`."""
-    from gatesh.syntax.run import located
-
     f = call.f
     span = (field.start, field.end) if field.end else call.span
     if (source := _produced(field)) is not None:
@@ -303,8 +301,6 @@ def source_file(call: Call, field: Field, label: str, *, apart: bool = False) ->
 
 def program_file(call: Call, program: str) -> Output | None:
     """Follow `./script`, by what its first line says."""
-    from gatesh.syntax.run import located
-
     f = call.f
     field = call.fields[0]
     for path in located(f, program):
@@ -331,6 +327,7 @@ def program_file(call: Call, program: str) -> Output | None:
             return None
         outer = f.shell
         f.shell = outer.child()
+        f.shell.posix = call.name in tables.MAYBE_DASH
         f.shell.zero, f.shell.positionals = program, tuple(call.rest)
         try:
             span = (field.start, field.end) if field.end else call.span
@@ -346,6 +343,7 @@ def _apart(call: Call, written: Output, path: str) -> None:
     f = call.f
     outer = f.shell
     f.shell = outer.child()
+    f.shell.posix = call.name in tables.MAYBE_DASH
     f.shell.zero, f.shell.positionals = path, tuple(call.rest)
     try:
         _run_written(f, written, call.fields[0].text, call.span, path)
@@ -404,7 +402,7 @@ def call_function(call: Call, routines: tuple[Routine, ...]) -> Output:
     """Follow the body of a function with the arguments of this call."""
     f = call.f
     shell = f.shell
-    key = (call.name, tuple((field.text, field.wild) for field in call.rest))
+    key = (call.name, (id(routines[-1].body), *((field.text, field.wild) for field in call.rest)))
     if key in f.calls:
         return Output()  # the same call inside itself shows nothing new
     if sum(name == call.name for name, _ in f.calls) > 3:

@@ -28,6 +28,8 @@ _REDIRECTION = re.compile(
     r"([0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\})?(<<<|<<-|<<|<>|<&|>>|>\||>&|<(?!\()|>(?!\())|(&>>|&>)"
 )
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
+# Words that dash takes for programs.
+BASH_ONLY = frozenset({"[[", "function", "coproc", "time", "select"})
 _DECLARERS = frozenset({"declare", "typeset", "local", "export", "readonly"})
 CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
 RESERVED = CLOSERS | {
@@ -77,7 +79,9 @@ class SimpleReader(WordReader):
 
     def _reserved(self) -> str:
         found = _RESERVED.match(self.text, self.at)
-        return found.group() if found else ""
+        if found is None or (self.posix and found.group() in BASH_ONLY):
+            return ""
+        return found.group()
 
     def _expect(self, token: str) -> None:
         self._newlines()
@@ -255,5 +259,5 @@ class SimpleReader(WordReader):
         if redir.quoted or not ("$" in body or "`" in body or "\\" in body):
             redir.target = Word((Lit(body, True),), start, self.at)
         else:
-            reader = type(self)(body, self.depth, self.budget)
+            reader = type(self)(body, self.depth, self.budget, posix=self.posix)
             redir.target = Word(reader.body_parts(), start, self.at)

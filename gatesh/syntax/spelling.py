@@ -10,7 +10,7 @@ from gatesh.syntax.values import Field
 from gatesh.syntax.wrappers import Options, options_of
 
 if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
+    from gatesh.syntax.call import Call
 
 # Programs whose operands are files: `cd / && rm -rf .` is offered as `rm -rf /` too.
 FILE_PROGRAMS = frozenset(

@@ -28,6 +28,7 @@ class Routine:
     name: str
     body: Command
     inner: bool  # its offsets mean nothing in the outermost text
+    frame: object = None  # where it was defined
     called: bool = False
 
 
@@ -49,6 +50,8 @@ class Shell:
     version: int = 0  # changes with everything that a later command could notice
     cd_may_fail: tuple[str, ...] = ()
     options: frozenset[str] = frozenset()
+    posix: bool = False  # may be dash
+    integers: frozenset[str] = frozenset()  # `declare -i`: what is assigned is evaluated
 
     # ---- copies ----------------------------------------------------------
 
@@ -58,6 +61,7 @@ class Shell:
             self.env, self.cwd, dict(self.vars), dict(self.exported), dict(self.functions),
             dict(self.aliases), self.files, dict(self.renamed), self.zero, self.positionals,
             self.sure, self.version, self.cd_may_fail, self.options,
+            self.posix, self.integers,
         )  # fmt: skip
 
     def child(self, *, foreign: bool = False) -> Shell:
@@ -98,6 +102,7 @@ class Shell:
         self.cd_may_fail = _both(self.cd_may_fail, other.cd_may_fail)
         self.sure = self.sure and other.sure
         self.options |= other.options
+        self.integers |= other.integers
         self.version = max(self.version, other.version) + 1
 
     # ---- variables -------------------------------------------------------
@@ -114,6 +119,8 @@ class Shell:
         value = self.env.get(name)
         if value is not None:
             return (value,)
+        if name == "SHELL" and self.sure:
+            return ("/bin/bash",)
         if name in OWN_VARIABLES:
             return (hole("$" + name, one=True),)
         return (None,) if self.sure else (hole("$" + name),)

@@ -20,6 +20,11 @@ SHELLS: Final = frozenset(
     " osh oil lksh loksh elvish xonsh nu".split()
 )
 
+# `sh` is dash on Debian, and programs that join words give them to `sh`.
+MAYBE_DASH: Final = frozenset(
+    "sh dash ash posh busybox ssh watch su env xargs parallel make find at batch".split()
+)
+
 # Options before the subcommand: `git -C x push` is offered as `git push` too.
 #   name : short options with a value : long options with a value
 GLOBAL_OPTIONS: Final = """

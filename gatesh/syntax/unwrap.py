@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, run, shells
+from gatesh.syntax import findings, shells
+from gatesh.syntax.call import Call, located
+from gatesh.syntax.environment import assigned
 from gatesh.syntax.spelling import bare_fields
 from gatesh.syntax.state import Shell
 from gatesh.syntax.values import Choice, Field, Hole, Output, Text, holes, join, pieces
 from gatesh.syntax.wrappers import Options, Wrapper, options_of, table
-
-if TYPE_CHECKING:
-    from gatesh.syntax.run import Call
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _ENV = Options(
@@ -31,7 +29,7 @@ _SSH_CODE = re.compile(
     r"\s*(ProxyCommand|LocalCommand|KnownHostsCommand)\s*[= ]\s*(.*)", re.I | re.S
 )
 _PARALLEL = Options(
-    frozenset("jnNLdICSsawEX"),
+    frozenset("jnNLdICSsawE"),
     frozenset(
         "jobs max-args delimiter arg-file sshlogin joblog results timeout retries workdir colsep"
         " tmpdir tagstring halt load memfree nice delay basefile return transferfile env"
@@ -57,7 +55,7 @@ def inner(
         f.shell = outer.child(foreign=True)
     span = call.span_of(fields)
     with f.deeper(f.frame_inside(label, span, offsets=True)):
-        output = run.command(f, fields, span, temporary)
+        output = f.run(fields, span, temporary)
     f.shell = outer
     f.unwrapped = f.last_text[1]
     return output
@@ -96,7 +94,6 @@ def wrapper_of(call: Call) -> tuple[Wrapper, list[Field]] | None:
 
 def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
     """Follow what the wrapper runs; None when it runs nothing of its operands."""
-    f = call.f
     label = " ".join([call.name, *wrapper.words[1:]])
     start = len(wrapper.words)
     found = options_of(fields, start, wrapper.options)
@@ -163,7 +160,7 @@ def environment(call: Call, field: Field) -> tuple[str, Choice]:
     value = join(made)
     span = call.span_of([field])
     f.add(Kind.ENV, field.text, span)
-    run.assigned(f, name, value, span, call.name)
+    assigned(f, name, value, span)
     return name, value
 
 
@@ -200,7 +197,7 @@ def env(call: Call) -> Output | None:
         if name in ("-u", "--unset") and value is not None:
             f.shell.set(value.text, None)
         if name in ("-C", "--chdir") and value is not None:
-            places = run.located(f, value.text) if value.known else []
+            places = located(f, value.text) if value.known else []
             f.shell.go(*places)
             f.shell.cd_may_fail = ()
     try:
@@ -298,7 +295,7 @@ def find(call: Call) -> Output | None:
         elif fields[at].text in ("-fprint", "-fprintf", "-fls", "-fprint0") and at + 1 < len(
             fields
         ):
-            for path in run.located(call.f, fields[at + 1].text):
+            for path in located(call.f, fields[at + 1].text):
                 call.f.add(Kind.WRITE, path, call.span_of([fields[at + 1]]))
         at += 1
     return None

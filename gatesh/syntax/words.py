@@ -48,10 +48,13 @@ class TooMuch(Unsure):
 class WordReader(ABC):
     """A position in a text, and the words that can be read from there."""
 
-    __slots__ = ("at", "budget", "depth", "inner", "pending", "text")
+    __slots__ = ("at", "budget", "depth", "inner", "pending", "posix", "text")
 
-    def __init__(self, text: str, depth: int = 0, budget: list[int] | None = None) -> None:
+    def __init__(
+        self, text: str, depth: int = 0, budget: list[int] | None = None, *, posix: bool = False
+    ) -> None:
         self.text = text + END
+        self.posix = posix  # as dash reads it: no `[[`, no `((`, no `function`
         self.inner = budget is not None  # offsets mean nothing in the outermost text
         self.at = 0
         self.depth = depth
@@ -419,8 +422,7 @@ class WordReader(ABC):
         """Read *text* once more, as `a['$(rm)']` makes bash do."""
         if "$" not in text and "`" not in text:
             return (Lit(text, True),)
-        reader = type(self)(text, self.depth, self.budget)
-        return reader.body_parts()
+        return type(self)(text, self.depth, self.budget, posix=self.posix).body_parts()
 
     def body_parts(self) -> tuple[Part, ...]:
         """Read the whole text the way bash reads an unquoted here-document."""

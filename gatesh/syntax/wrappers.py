@@ -130,7 +130,7 @@ def options_of(fields: list[Field], at: int, options: Options) -> Found:
         else:
             at = _cluster(fields, at, options, found)
         at += 1
-    return Found(at, found)
+    return Found(min(at, len(fields)), found)
 
 
 def _cluster(
