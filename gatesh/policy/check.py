@@ -13,6 +13,9 @@ from gatesh.model import Analysis, Finding, Kind, Verdict
 from gatesh.policy.engine import Policy
 from gatesh.policy.patterns import compile as compile_pattern
 from gatesh.policy.rule import Rule
+from gatesh.policy.situation import EXAMPLE_CWD, EXAMPLE_HOME
+
+__all__ = ["EXAMPLE_CWD", "EXAMPLE_HOME", "Problem", "test"]
 
 Analyse = Callable[[str], Analysis]
 
@@ -38,7 +41,9 @@ def test(policy: Policy, analyse: Analyse) -> list[Problem]:
     """Return everything that is wrong with the rules of *policy*, by place.
 
     A `match` example must make its own rule fire (with `when:` taken to hold),
-    a `miss` example must not.  `analyse` is `gatesh.syntax.analyse`.
+    a `miss` example must not.  `analyse` is `gatesh.syntax.analyse` for somebody
+    who works in `EXAMPLE_CWD` and lives in `EXAMPLE_HOME`, so that the answer
+    does not depend on where the test runs.
     """
     found: list[Problem] = []
     for rule in policy.rules:

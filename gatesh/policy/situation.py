@@ -22,7 +22,9 @@ _SYSTEM = frozenset(
     "bin boot dev etc lib lib32 lib64 proc run sbin sys usr var nix private"
     " System Library Applications".split()
 )
-_EXAMPLE = "/home/you/project"  # where examples are taken to run
+# Where examples are taken to run, whoever tests them: analyse them there too.
+EXAMPLE_HOME = "/home/you"
+EXAMPLE_CWD = "/home/you/project"
 
 
 def is_workplace(path: str) -> bool:
@@ -75,7 +77,7 @@ class Facts:
         """Return where the line starts and every directory it changes to."""
         if self._cwds is not None:
             return self._cwds
-        here = self.situation.cwd if self.situation else _EXAMPLE
+        here = self.situation.cwd if self.situation else EXAMPLE_CWD
         places = [here]
         for subject in self._analysis.subjects:
             program, _, target = subject.text.partition(" ")
@@ -87,7 +89,7 @@ class Facts:
 
     def workplace(self) -> str | None:
         """Return what `{cwd}` stands for; None where the agent works in no place of its own."""
-        here = self.situation.cwd if self.situation else _EXAMPLE
+        here = self.situation.cwd if self.situation else EXAMPLE_CWD
         return here if is_workplace(here) else None
 
     def value(self, source: str) -> str | None:

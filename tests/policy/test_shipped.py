@@ -15,7 +15,7 @@ from gatesh.policy.engine import Situation
 from gatesh.syntax import Context, analyse
 
 RULES = Path(__file__).parents[2] / "rules"
-HOME, CWD = "/home/you", "/home/you/project"
+HOME, CWD = check.EXAMPLE_HOME, check.EXAMPLE_CWD
 CONTEXT = Context(
     cwd=CWD,
     env={"HOME": HOME, "PATH": "/usr/bin:/bin", "USER": "you", "GITHUB_TOKEN": "t0ken"},
