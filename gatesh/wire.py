@@ -7,12 +7,17 @@
       C  submit    version(1) fds(1: bit n set = descriptor n is attached) argc(4) envc(4),
                    then fields: working directory, argv[0…], each environment string
       P  started   process id of the shell (4)
+      T  terminal  the master of the command's terminal, and a pipe's end that the broker
+                   keeps open for as long as it relays
+      D  drained?  have all that was written so far passed on, and answer D
       F  finished  how(1: 0 exit, 1 signal) value(1)
       J  a people's question, one JSON object
     broker → client
       S  say       text for standard error
       R  run       stdin(1) stdout(1) stderr(1) argc(4), then fields: path, argv[0…];
-                   each of the three is 0 (the caller's own) or n (the n-th descriptor attached)
+                   each of the three is 0 (the caller's own), n (the n-th descriptor attached)
+                   or 255 (a new terminal, which the client makes and sends back as T)
+      D  drained   the answer to D
       K  kill      send this signal(1) to the shell
       X  leave     how(1) value(1), as in F
       J  the answer to a people's question, one JSON object
@@ -30,6 +35,7 @@ MAX_FRAME = 32 * 1024 * 1024  # two whole argument areas of the kernel, and then
 MAX_FDS = 3
 
 EXIT, SIGNAL = 0, 1
+TERMINAL = 255  # the place of a descriptor that is to be a new terminal
 
 
 class WireError(Exception):

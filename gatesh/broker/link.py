@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
@@ -46,6 +47,7 @@ class Link:
         self.sending = threading.Lock()
         self.broken: str | None = None
         self.shell = -1  # a pidfd, once the client has told us the pid
+        self.screen = -1  # where a command's new terminal is shown, until the client sends it
 
     def close(self) -> None:
         """Give back what was lent; relays keep what they still need."""
@@ -119,8 +121,11 @@ class Link:
             os.close(fd)
         for relay in relays:
             relay.start()
-        how, value, why = self._until_end()
+        how, value, why = self._until_end(relays, recorder)
         seconds = time.monotonic() - began
+        if self.screen >= 0:  # the terminal that never came
+            os.close(self.screen)
+            self.screen = -1
         drained = [relay.drain() for relay in relays]
         over = all(drained)
         streams = recorder.finish(self.blobs.adopt, self.blobs.put)
@@ -135,10 +140,10 @@ class Link:
     def _pipes(self, recorder: Recorder) -> tuple[list[Relay], list[int]]:
         """Return the relays this caller needs, and for 0, 1, 2 the place of its descriptor."""
         relays: list[Relay] = []
-        places = [0, 0, 0]
+        places = self._terminal()
         out, err = self.lent[1], self.lent[2]
         for target, fd, letter in ((1, out, "o"), (2, err, "e")):
-            if fd is None or is_null(fd):
+            if fd is None or places[target] or is_null(fd):
                 continue  # closed stays closed; /dev/null has no reader and programs look for it
             if target == 2 and out is not None and places[1] and same_description(out, fd):
                 places[2] = places[1]  # `2>&1`: two pipes would lose the order
@@ -148,11 +153,41 @@ class Link:
         self.close()  # ours alone now: with our copy kept, a reader would never see the end
         return relays, places
 
+    def _terminal(self) -> list[int]:
+        """Return the places of descriptors 0, 1 and 2 that are the caller's terminal.
+
+        Several of them are one terminal, or the others are treated as files.
+        """
+        places = [0, 0, 0]
+        found = [fd for fd in self.lent if fd is not None and os.isatty(fd)]
+        if not found:
+            return places
+        device = os.fstat(found[0]).st_rdev
+        ours = [fd for fd in found if os.fstat(fd).st_rdev == device]
+        for target, fd in enumerate(self.lent):
+            if fd in ours:
+                places[target] = wire.TERMINAL
+        self.screen = _to_write(ours)
+        return places
+
+    def _show(self, fds: list[int], relays: list[Relay], recorder: Recorder) -> None:
+        """Begin to pass on what appears on the command's terminal, once."""
+        if len(fds) != 2 or self.screen < 0 or not os.isatty(fds[0]):
+            for fd in fds:
+                os.close(fd)
+            return
+        relay = Relay("t", self.screen, recorder, self._cannot_record, *fds)
+        self.screen = -1
+        relays.append(relay)
+        relay.start()
+
     def _cannot_record(self, problem: OSError) -> None:
         self.broken = problem.strerror or "the transcript cannot be written"
         self.kill()
 
-    def _until_end(self) -> tuple[int | None, int, str | None]:
+    def _until_end(
+        self, relays: list[Relay], recorder: Recorder
+    ) -> tuple[int | None, int, str | None]:
         """Return (how, value, why) of the shell's end."""
         while True:
             try:
@@ -162,15 +197,24 @@ class Link:
             if frame is None:
                 return self._end_without_client()
             kind, body, fds = frame
+            if kind == b"T":
+                self._show(fds, relays, recorder)
+                continue
             for fd in fds:
                 os.close(fd)
-            if kind == b"P" and len(body) == 4:
+            if kind == b"D":
+                for relay in relays:
+                    relay.drain()
+                self._send(b"D", b"")
+            elif kind == b"P" and len(body) == 4:
                 self._watch(int.from_bytes(body, "big"))
             elif kind == b"F" and len(body) == 2:
                 return body[0], body[1], None
 
     def _watch(self, pid: int) -> None:
         found = parent(pid)
+        if found is not None and found[0] != self.peer.pid:
+            found = parent(found[0])  # on a terminal, the shell is a child of its monitor
         if found is None or found[0] != self.peer.pid:
             return  # not a child of who asked: never signal a process on somebody's word
         try:
@@ -211,10 +255,19 @@ class Link:
             late(streams)
 
 
+def _to_write(fds: list[int]) -> int:
+    """Return a new descriptor for writing to the terminal that *fds* are open on."""
+    for fd in reversed(fds):
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+            return os.dup(fd)
+    try:  # standard input alone is the terminal: typed characters are still echoed there
+        return os.open(f"/proc/self/fd/{fds[0]}", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+
+
 def _sealed(data: bytes) -> int:
     """Return a descriptor on *data* that nobody can change any more, at its start."""
-    import fcntl
-
     fd = os.memfd_create("gatesh-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     left = memoryview(data)
     while left:

@@ -22,16 +22,31 @@ ROOM = 1 << 20  # what a pipe may hold, asked for once it has been full
 
 
 class Relay:
-    """One pipe from the command to one descriptor of the caller."""
+    """One pipe, or one terminal, from the command to one descriptor of the caller.
+
+    A terminal is given as *source*, its master; *lifeline* is closed with it.
+    """
 
     def __init__(
-        self, letter: str, sink: int, recorder: Recorder, broken: Callable[[OSError], None]
+        self,
+        letter: str,
+        sink: int,
+        recorder: Recorder,
+        broken: Callable[[OSError], None],
+        source: int | None = None,
+        lifeline: int | None = None,
     ) -> None:
         self.letter = letter
         self.sink = sink
         self.recorder = recorder
         self.broken = broken
-        self.source, self.inlet = os.pipe2(os.O_CLOEXEC)
+        self.lifeline = lifeline
+        self.inlet = -1
+        if source is None:
+            self.source, self.inlet = os.pipe2(os.O_CLOEXEC)
+        else:
+            self.source = source
+        self.passed = 0
         self.busy = threading.Lock()
         self.ended = threading.Event()
         self.roomy = False
@@ -54,16 +69,24 @@ class Relay:
                 wait.poll()
                 # Held from reading to writing, so that `drained` never sees a chunk in between.
                 with self.busy:
-                    count = os.readv(self.source, [buffer if self.roomy else buffer[:CHUNK]])
+                    try:
+                        count = os.readv(self.source, [buffer if self.roomy else buffer[:CHUNK]])
+                    except BlockingIOError:
+                        continue
+                    except OSError:
+                        return  # EIO: nobody has the terminal open any more
                     if count == 0:
                         return
                     if not self._pass_on(buffer[:count]):
                         return
+                    self.passed += count
                 if count == CHUNK and not self.roomy:
                     self._make_room()
         finally:
             os.close(self.source)
             os.close(self.sink)
+            if self.lifeline is not None:
+                os.close(self.lifeline)
             self.ended.set()
 
     def _pass_on(self, data: memoryview) -> bool:
@@ -98,25 +121,35 @@ class Relay:
     def drain(self) -> bool:
         """Wait until all that is in the pipe now is passed on; True when no writer is left.
 
-        Called when the shell has ended: what it wrote is then in the pipe.
+        Called when the shell has ended: what it wrote is then in the pipe.  What
+        background children write from now on is not waited for.
         """
-        waiting = array.array("i", [0])
         look = select.poll()
+        until = None
         while not self.ended.is_set():
             with self.busy:
                 if self.ended.is_set():
                     break
-                try:
-                    fcntl.ioctl(self.source, termios.FIONREAD, waiting)
-                    if waiting[0] == 0:
-                        look.register(self.source, select.POLLIN)
-                        if any(event & select.POLLHUP for _, event in look.poll(0)):
-                            break
-                        return False
-                except (OSError, ValueError):
-                    break  # the pump has closed it
+                if until is None:
+                    until = self.passed + self._unread()
+                    look.register(self.source, select.POLLIN)
+                events = [event for _, event in look.poll(0)]
+                # Asking for input makes the kernel deliver what a terminal still holds back.
+                empty = not any(event & select.POLLIN for event in events)
+                if empty and any(event & select.POLLHUP for event in events):
+                    break
+                if empty or self.passed >= until:
+                    return False
             # The lock is not fair: give the pump a moment to take it.
             self.ended.wait(0.0002)
         # No writer is left and nothing is in the pipe: the pump ends by itself.
         self.ended.wait()
         return True
+
+    def _unread(self) -> int:
+        """Return how many bytes wait to be read, at most."""
+        if self.inlet < 0:
+            return 4 * CHUNK  # what a terminal can hold, counting the kernel's own buffers
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self.source, termios.FIONREAD, waiting)
+        return waiting[0]

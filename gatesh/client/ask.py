@@ -10,7 +10,7 @@ import posix
 from _socket import socket
 
 from gatesh.socketpath import Unsafe, connect, directory
-from gatesh.wire import EXIT, WireError, read_run, receive, send, submit
+from gatesh.wire import EXIT, TERMINAL, WireError, read_run, receive, send, submit
 
 TROUBLE = 125
 TRIES = 5  # a broker may be stopped and started under us; each try asks again from the start
@@ -83,11 +83,32 @@ def obey(
         elif kind == b"X":
             return body[0], body[1]
         elif kind == b"R":
-            from gatesh.client.run import run
-
-            return run(sock, read_run(body), fds, environment, descriptors, ignored)
+            return carry_out(sock, body, fds, environment, descriptors, ignored)
         else:
             raise WireError("a frame this client does not know: install gatesh again")
+
+
+def carry_out(
+    sock: socket,
+    body: bytes,
+    fds: "list[int]",
+    environment: "list[bytes]",
+    descriptors: int,
+    ignored: "int | None",
+) -> "tuple[int, int]":
+    """Run what the R frame *body* says, whatever comes; never to be asked for again."""
+    plan = read_run(body)
+    try:
+        if TERMINAL in plan[0]:
+            from gatesh.client.terminal import run
+        else:
+            from gatesh.client.run import run
+        return run(sock, plan, fds, environment, descriptors, ignored)
+    except (WireError, ConnectionError) as problem:
+        # Not for `ask` to try once more: the command may have run.
+        say(b"gatesh: error: the broker stopped: %s\n" % str(problem).encode())
+        say(b"gatesh: hint: the command was stopped; see `gatesh broker status`\n")
+        return EXIT, TROUBLE
 
 
 def reach(environment: "list[bytes]") -> socket:

@@ -16,7 +16,7 @@ import posix
 import select
 from _socket import socket
 
-from gatesh.wire import EXIT, SIGNAL, receive, send, u32
+from gatesh.wire import EXIT, SIGNAL, WireError, receive, send, u32
 
 # What somebody may send to "the shell" and mean the shell.  SIGCONT comes with every resume.
 PASSED_ON = [
@@ -27,10 +27,13 @@ PASSED_ON = [
 ]  # fmt: skip
 ALL = _signal.valid_signals()
 
+# Places of descriptors 0, 1 and 2; the shell's path; its arguments from argv[0] on.
+Plan = tuple[tuple[int, int, int], bytes, list[bytes]]
+
 
 def run(
     sock: socket,
-    plan: "tuple[tuple[int, int, int], bytes, list[bytes]]",
+    plan: Plan,
     fds: "list[int]",
     environment: "list[bytes]",
     descriptors: int,
@@ -40,13 +43,13 @@ def run(
     keep = sock.fileno()
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
     woken, alarm = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
-    watched = _watch(alarm)
+    watched = watch(alarm)
     shell = posix.fork()
     if shell == 0:
-        _become(plan, fds, environment, descriptors, ignored, watched, before)
+        become(plan, fds, environment, descriptors, ignored, watched, before)
     send(sock, b"P", u32(shell))
-    canary = Canary(keep, woken, alarm)
-    _close_all_but({keep, woken, alarm, *canary.ends})
+    canary = Canary()
+    close_all_but({keep, woken, alarm, *canary.ends})
     _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
     ended = _wait(sock, shell, woken, canary)
@@ -58,28 +61,31 @@ def run(
     while True:
         frame = receive(sock)
         if frame is None or frame[0] == b"X":
-            break
-    if frame is None:
-        _say(b"gatesh: error: the broker stopped before the record was complete\n")
-        return EXIT, 125
-    return frame[1][0], frame[1][1]
+            return leave_with(frame)
 
 
-def _watch(alarm: int) -> "list[int]":
+def leave_with(last: "tuple[bytes, bytes, list[int]] | None") -> "tuple[int, int]":
+    """Return how to leave, from the broker's *last* frame."""
+    if last is None:
+        raise WireError("it stopped before the record was complete")
+    return last[1][0], last[1][1]
+
+
+def watch(alarm: int) -> "list[int]":
     """Note signals on *alarm* from now on; return those that are not ignored."""
     _signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     watched = [s for s in PASSED_ON if _signal.getsignal(s) != _signal.SIG_IGN]
     for signal in [*watched, _signal.SIGCHLD]:
-        _signal.signal(signal, _nothing)
+        _signal.signal(signal, nothing)
     return watched
 
 
-def _nothing(_number: int, _frame: object) -> None:
+def nothing(_number: int, _frame: object) -> None:
     """A handler, so that the wake-up descriptor is written; `_wait` does the work."""
 
 
-def _become(
-    plan: "tuple[tuple[int, int, int], bytes, list[bytes]]",
+def become(
+    plan: Plan,
     fds: "list[int]",
     environment: "list[bytes]",
     descriptors: int,
@@ -105,7 +111,7 @@ def _become(
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         posix.execve(path, argv, _mapping(environment))
     except OSError as problem:
-        _say(b"gatesh: error: %s: %s\n" % (path, (problem.strerror or "?").encode()))
+        say(b"gatesh: error: %s: %s\n" % (path, (problem.strerror or "?").encode()))
     finally:
         posix._exit(125)
 
@@ -152,13 +158,13 @@ def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int,
 class Canary:
     """A process in our group that catches what the group catches."""
 
-    def __init__(self, keep: int, woken: int, alarm: int) -> None:
+    def __init__(self) -> None:
         ask, self._ask = posix.pipe2(posix.O_CLOEXEC)
         self._answer, answer = posix.pipe2(posix.O_CLOEXEC)
         self._pid = posix.fork()
         if self._pid == 0:
             try:
-                _close_all_but({ask, answer})
+                close_all_but({ask, answer})
                 _signal.set_wakeup_fd(answer, warn_on_full_buffer=False)
                 _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
                 while posix.read(ask, 1):
@@ -190,15 +196,16 @@ class Canary:
         posix.waitpid(self._pid, 0)
 
 
-def _close_all_but(keep: "set[int]") -> None:
+def close_all_but(keep: "set[int]") -> None:
     last = -1
     for fd in sorted(keep):
-        posix.closerange(last + 1, fd)
+        if fd > last + 1:  # an empty range that starts at 0 would close everything
+            posix.closerange(last + 1, fd)
         last = fd
     posix.closerange(last + 1, 1 << 16)
 
 
-def _say(text: bytes) -> None:
+def say(text: bytes) -> None:
     try:
         posix.write(2, text)
     except OSError:
