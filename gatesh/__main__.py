@@ -8,8 +8,8 @@ gatesh -c CMD, gatesh FILE, bash -lc CMD    a shell              → `gatesh.cli
 import sys
 
 PEOPLE = frozenset(
-    "answer approve ask audit broker cancel check demo doctor export init keys log pending people"
-    " reject replay report revoke rules show sign shims submit wait watch".split()
+    "approve ask audit broker cancel check doctor export init keys log pending people"
+    " reject replay revoke rules show wait".split()
 )
 
 

@@ -26,7 +26,7 @@ from gatesh.approval.decision import Decision
 from gatesh.approval.lifecycle import OPEN, Answer, RequestState
 from gatesh.approval.state import States
 from gatesh.case import Call, Case, Law, consider, submitted
-from gatesh.errors import LedgerError, NotFound, Refused
+from gatesh.errors import NotFound, Refused
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
@@ -124,7 +124,11 @@ class Gate:
     # ---- one command ----------------------------------------------------------
 
     def handle(self, call: Call, client: Client) -> Leave:
-        """Take *call* through the gate and return how its client is to leave."""
+        """Take *call* through the gate and return how its client is to leave.
+
+        Raises `LedgerError` when something cannot be recorded; it then has not run,
+        or was stopped.
+        """
         case = consider(call, self.law(), self.salt)
         if case.invocation.mode is Mode.SESSION:
             client.say(words.no_session())
@@ -134,18 +138,14 @@ class Gate:
             name = os.fsdecode(call.argv[0]).removeprefix("-")
             client.say(f"{name}: {case.missing}: No such file or directory\n")
             return Leave(MISSING)
-        try:
-            if case.judgement.verdict is Verdict.DENY:
-                return self._refuse(case, client)
-            if case.judgement.verdict is Verdict.APPROVE:
-                return self._hold(case, client)
-            id = new_id()
-            # One round for both: an allowed command waits for one flush, not for two.
-            self.ledger.append([self._submitted(case, id), self._started(case, id, None)])
-            return self._run(case, id, client)
-        except LedgerError as problem:
-            client.say(words.trouble(str(problem), problem.hint or "see `gatesh broker status`"))
-            return Leave(TROUBLE)
+        if case.judgement.verdict is Verdict.DENY:
+            return self._refuse(case, client)
+        if case.judgement.verdict is Verdict.APPROVE:
+            return self._hold(case, client)
+        id = new_id()
+        # One round for both: an allowed command waits for one flush, not for two.
+        self.ledger.append([self._submitted(case, id), self._started(case, id, None)])
+        return self._run(case, id, client)
 
     def _refuse(self, case: Case, client: Client) -> Leave:
         id = new_id()

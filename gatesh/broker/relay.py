@@ -83,11 +83,12 @@ class Relay:
                 if count == CHUNK and not self.roomy:
                     self._make_room()
         finally:
-            os.close(self.source)
-            os.close(self.sink)
-            if self.lifeline is not None:
-                os.close(self.lifeline)
-            self.ended.set()
+            with self.busy:  # or `drain` could look at a number that is another's by now
+                os.close(self.source)
+                os.close(self.sink)
+                if self.lifeline is not None:
+                    os.close(self.lifeline)
+                self.ended.set()
 
     def _pass_on(self, data: memoryview) -> bool:
         """Record *data*, then write it; False when nobody can be written to any more."""

@@ -19,6 +19,7 @@ from gatesh.broker.link import Link
 from gatesh.broker.surroundings import Peer, peer_of
 from gatesh.errors import GateshError, LedgerError
 from gatesh.gate import Gate, Leave
+from gatesh.ledger.store import LedgerFull
 from gatesh.transcript.recorder import Limits
 
 HEARTBEAT_S = 3600
@@ -113,6 +114,9 @@ class Server:
                 link.leave(Leave(125))
             else:
                 link.leave(self.gate.handle(call, link))
+        except LedgerFull as full:  # nothing was kept of it, and the log is as it was
+            link.say(words.trouble(str(full), full.hint))
+            link.leave(Leave(125))
         except LedgerError as problem_:
             # After a failed write nobody knows what is on the disk: the next broker looks.
             log.error("the log failed: %s", problem_)
@@ -143,6 +147,8 @@ class Server:
                     size, self.last_entry = now, time.monotonic()
                 elif time.monotonic() - self.last_entry >= HEARTBEAT_S:
                     self.gate.ledger.append([{"type": "heartbeat"}])
+            except LedgerFull as full:
+                log.error("the log is full: %s", full)
             except LedgerError as problem:
                 log.error("the log failed: %s", problem)
                 self.failed = True

@@ -12,11 +12,11 @@ from typing import NoReturn
 
 def main(arguments: list[str]) -> NoReturn:
     """Run one people's command.  The only place that turns an error into text and a status."""
-    from gatesh.cli.app import app
+    from gatesh.cli.app import build
     from gatesh.errors import GateshError, render
 
     try:
-        app(args=arguments, prog_name="gatesh")
+        build(arguments[0] if arguments else None)(args=arguments, prog_name="gatesh")
     except GateshError as error:
         print(render(error), file=sys.stderr)
         sys.exit(error.exit_code)
@@ -24,4 +24,4 @@ def main(arguments: list[str]) -> NoReturn:
         # `gatesh log | head`: the reader has seen enough.
         sys.stderr.close()
         sys.exit(0)
-    raise AssertionError("app() always exits")
+    raise AssertionError("an application always exits")

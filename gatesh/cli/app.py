@@ -1,35 +1,63 @@
-"""All people's commands in one application.  `gatesh.__main__.PEOPLE` must name the same."""
+"""All people's commands in one application, each loaded only when it is called."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 import typer
 
 from gatesh import __version__
-from gatesh.cli import (
-    audit,
-    broker,
-    check,
-    decide,
-    doctor,
-    init,
-    keys,
-    log,
-    pending,
-    people,
-    replay,
-    rules,
-)
 
-app = typer.Typer(
-    name="gatesh",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="The shell you give to an AI agent.\n\n"
-    "As a shell: gatesh -c COMMAND, gatesh FILE, or commands on standard input. Privileged"
-    " commands wait until a second person signs; everything is recorded.",
-)
+# name → module below gatesh.cli; a command is the module's function of that name, a group its
+# `app`.  `gatesh.__main__.PEOPLE` must have the same names.
+COMMANDS = {
+    "init": "init",
+    "check": "check",
+    "pending": "pending",
+    "show": "pending",
+    "approve": "decide",
+    "reject": "decide",
+    "ask": "decide",
+    "revoke": "decide",
+    "cancel": "decide",
+    "wait": "pending",
+    "log": "log",
+    "replay": "replay",
+    "export": "replay",
+    "audit": "audit",
+    "doctor": "doctor",
+}
+GROUPS = {"people": "people", "keys": "keys", "rules": "rules", "broker": "broker"}
+
+HELP = """The shell you give to an AI agent.
+
+As a shell: gatesh -c COMMAND, gatesh FILE, or commands on standard input. Privileged commands
+wait until a second person signs; everything is recorded.
+"""
+
+
+def build(only: str | None = None) -> typer.Typer:
+    """Return the application; with just one command when *only* names one.
+
+    An approver who types `gatesh approve` should not wait for what `rules` needs.
+    """
+    app = typer.Typer(
+        name="gatesh",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=HELP,
+    )
+    app.callback()(_main)
+    one = only in COMMANDS or only in GROUPS
+    for name, module in COMMANDS.items():
+        if not one or name == only:
+            app.command(name)(getattr(import_module(f"gatesh.cli.{module}"), name))
+    for name, module in GROUPS.items():
+        if not one or name == only:
+            app.add_typer(import_module(f"gatesh.cli.{module}").app, name=name)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -38,31 +66,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _main(
     version: bool = typer.Option(
         False, "--version", help="Show the version and exit.", is_eager=True, callback=_version
     ),
 ) -> None:
     pass
-
-
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.command("pending")(pending.pending)
-app.command("show")(pending.show)
-app.command("approve")(decide.approve)
-app.command("reject")(decide.reject)
-app.command("ask")(decide.ask)
-app.command("revoke")(decide.revoke)
-app.command("cancel")(decide.cancel)
-app.command("wait")(pending.wait)
-app.command("log")(log.log)
-app.command("replay")(replay.replay)
-app.command("export")(replay.export)
-app.command("audit")(audit.audit)
-app.command("doctor")(doctor.doctor)
-app.add_typer(people.app, name="people")
-app.add_typer(keys.app, name="keys")
-app.add_typer(rules.app, name="rules")
-app.add_typer(broker.app, name="broker")

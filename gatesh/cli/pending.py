@@ -65,7 +65,7 @@ def fetch(id: str) -> tuple[bytes, dict[str, Any], bytes, dict[str, Any]]:
 
 
 def show(id: RequestId, as_json: Json = False) -> None:
-    """Show everything about one request: what would run, where, for whom, and why it waits.
+    """Show everything about one request: what would run, where, for whom, why.
 
     Example: gatesh show k7q2-m9xd
     """
