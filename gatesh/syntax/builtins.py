@@ -54,6 +54,10 @@ def declare(call: Call) -> Output:
             continue
         if "i" in options:
             _subscripts(call, field)
+        if ("a" in options or "A" in options) and re.search(
+            r"=\(.*(?:\$\(|`)", field.text, re.DOTALL
+        ):
+            f.hidden_code(field.text, f"{call.name} expands a quoted array once more")
         found = _ASSIGNMENT.fullmatch(field.text)
         if found is None:
             _subscripts(call, field)

@@ -95,18 +95,14 @@ def _git(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
 
 def _path(f: Follower, text: str, span: tuple[int, int]) -> None:
     """Directories that come before the old `$PATH` decide what every name means."""
-    old = f.shell.one("PATH") or ""
-    entries = text.split(":")
-    before = text[: text.index(old)].split(":") if old and old in text else entries
-    if "$PATH" in entries:
-        before = entries[: entries.index("$PATH")]
-    if not old and "$PATH" not in text:
-        before = entries
-    for entry in before[:-1] if text.endswith(old) and old and old in text else before:
+    old = f.shell.one("PATH") or "$PATH"
+    before, found, _ = text.partition(old)
+    entries = before[:-1].split(":") if found and before else [] if found else text.split(":")
+    for entry in entries:
         written = any(path.startswith(entry.rstrip("/") + "/") for path in _touched(f) if entry)
         if _SHARED.fullmatch(entry) or written:
-            f.finding(findings.SHADOWED_PROGRAM, span,
-                      f"PATH looks into {entry or 'the current directory'} first")  # fmt: skip
+            where = entry or "the current directory"
+            f.finding(findings.SHADOWED_PROGRAM, span, f"PATH looks into {where} first")
             return
 
 

@@ -18,7 +18,8 @@ _STRING = r"""(?:[rbuf]{0,2})("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
 _SHELL_CALL = re.compile(
     r"\b(?:system|popen2?|popen3|execSync|exec|shell_exec|passthru|getoutput|getstatusoutput"
     r"|check_output|check_call|call|run|Popen|create_subprocess_shell|spawnSync|spawn|proc_open"
-    r"|capture2e?|capture3|sh)\s*\(?\s*" + _STRING
+    r"|capture2e?|capture3|sh|execute|shell-command(?:-to-string)?|async-shell-command|cmd)\s*\(?\s*"
+    + _STRING
 )
 _LIST_CALL = re.compile(
     r"\b(?:check_output|check_call|call|run|Popen|spawnSync|spawn|execFileSync|execFile|execv?[lp]*e?"
@@ -77,6 +78,11 @@ def look(call: Call, language: str, code: str, span: tuple[int, int]) -> None:
     ):
         if _builds(code, built):
             f.finding(findings.OPAQUE, span, f"{call.name} code runs code it builds")
+    if language in ("expect", "tclsh", "wish"):
+        for found in re.finditer(r"(?:^|[;{\[\n])\s*(?:spawn|exec|system)\s+([^\n;\]}]+)", code):
+            _shell(call, found[1], span)
+    if language in ("pwsh", "powershell"):
+        _shell(call, code, span)
     seen = 0
     for found in _SHELL_CALL.finditer(code):
         seen += 1

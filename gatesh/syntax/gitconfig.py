@@ -14,7 +14,7 @@ _GIT_COMMANDS = re.compile(
     r"|submodule\..*\.update|web\.browser|imap\.tunnel|instaweb\..*"
 )
 _HARMLESS = re.compile(
-    r"|true|false|cat|less(?: -\S+)*|more|:|vim?|nvim|nano|emacs|code(?: --wait)?|delta|never|auto|simple"
+    r"|true|false|cat|less(?: -\S+)*|more|:|vim?|nvim|nano|emacs|code(?: --wait)?|delta(?: -\S+)*|diff-so-fancy(?: .*)?|difft|editor|never|auto|simple"
     r"|store|cache(?: .*)?|osxkeychain|manager(?:-core)?|libsecret|wincred|/dev/null|always|user"
     r"|!?(?:/\S*/)?gh auth git-credential|!?(?:/\S*/)?glab auth git-credential|!aws codecommit credential-helper \$@"
     r"|gcloud\.sh|git-lfs (?:clean|smudge|filter-process).*|gpg2?|/usr/bin/gpg2?"
@@ -25,6 +25,8 @@ def runs_code(key: str, value: str) -> bool:
     """Whether git would run *value* when the setting *key* has it."""
     if _GIT_COMMANDS.fullmatch(key) is None or _HARMLESS.fullmatch(value.strip()):
         return False
+    if key.lower().startswith("credential."):
+        return value.startswith(("!", "/", "~", "."))
     if key.lower().startswith("alias.") or ".update" in key:
         return value.startswith("!")
     return not (key.lower().startswith("pager.") and value in ("true", "false"))

@@ -68,7 +68,7 @@ bc          : e : expression : -e : stdin
 dc          : e f : expression file : -e --expression : stdin
 ed          : p : prompt : : stdin
 jq          : f L : from-file arg argjson indent slurpfile rawfile : : none
-emacs       : l f L q : eval execute load funcall batch : --eval --execute : none
+emacs       : l f L : eval execute load funcall : --eval --execute : none
 make-code   : : : : none
 """  # noqa: E501
 

@@ -7,7 +7,7 @@ import binascii
 import re
 
 from gatesh.syntax import ansi
-from gatesh.syntax.call import Call, file_output
+from gatesh.syntax.call import Call, file_output, located
 from gatesh.syntax.origins import (
     DECODER,
     DECODERS,
@@ -42,7 +42,9 @@ def printed(call: Call) -> Output:
         operands = [] if name == "tee" else [f for f in rest if f.text[:1] != "-" or f.text == "-"]
         if not operands:
             return stdin or Output()
-        return _files(call, operands)
+        found = _files(call, operands)
+        files = {"file:" + path for path in _named_files(call)}
+        return Output(found.text, found.file, found.origin | files)
     if name == "pwd" and len(call.f.shell.cwd) == 1:
         return Output(call.f.shell.cwd[0] + "\n", None, frozenset({WORD}))
     if name in ("which", "command", "type") and rest:
@@ -50,12 +52,21 @@ def printed(call: Call) -> Output:
     if name in ("basename", "dirname") and rest and all(f.known for f in rest):
         return _name(name, [f.text for f in rest])
     origin = _declared_origin(name, rest)
+    if name in _FILTERS:
+        origin |= {"file:" + path for path in _named_files(call)}
     decoded = _decoded(name, rest, call) if DECODER in origin else None
     if stdin is not None and (name in _FILTERS or DECODER in origin):
         origin |= stdin.origin
     for field in rest:
         origin |= _origins([field])
     return Output(decoded, None, origin)
+
+
+def _named_files(call: Call) -> list[str]:
+    """Return the files whose lines a filter passes on (`grep -v '^#' .env`)."""
+    names = [field.text for field in call.rest if field.known and field.text[:1] != "-"]
+    found = [path for name in names for path in located(call.f, name) if path.startswith("/")]
+    return found[-1:] if call.name != "cat" else found
 
 
 def _origins(fields: list[Field]) -> frozenset[str]:

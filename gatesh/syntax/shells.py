@@ -116,12 +116,14 @@ def run_code(
     from gatesh.syntax.follow import Frame
 
     assert isinstance(frame, Frame)
-    unknown = [hole for hole in holes(code) if not hole.one]
-    for hole in unknown:
+    skipped = False
+    for hole in holes(code):
         origin = hole.source.origin if hole.source else frozenset()
         if GENERATOR in origin:
+            skipped = True
+        elif hole.one:
             continue
-        if NETWORK in origin:
+        elif NETWORK in origin:
             f.finding(findings.CODE_FROM_DATA, span, f"{hole.text} comes from the network")
         elif DECODER in origin:
             f.finding(findings.DECODED_CODE, span, f"{hole.text} is decoded when it runs")
@@ -129,10 +131,10 @@ def run_code(
             content = content_of(f, hole.source, span)
             if content is not None:
                 f.text(content, frame, span)
-            continue
         else:
             f.finding(findings.DYNAMIC_CODE, span, f"{hole.text} is run as code")
-    if code and all(not isinstance(p, str) for p in pieces(code)) and unknown:
+        skipped = skipped or not hole.one
+    if skipped and not any(isinstance(piece, str) for piece in pieces(code)):
         return Output()
     return f.text(render(code), frame, span)
 

@@ -127,9 +127,9 @@ CODE_VARIABLES: Final[dict[str, str]] = {
     "ENV": r"/dev/null|(?!.*[/$`]).*|",  # ENV=production is what most people mean
     "LD_PRELOAD": "",
     "LD_AUDIT": "",
-    "LD_LIBRARY_PATH": r"(?!(?:.*:)?(?:/tmp|/var/tmp|/dev/shm|\.?)(?:/|:|$)).*",
+    "LD_LIBRARY_PATH": r"(?!(?:.*:)?(?:(?:/tmp|/var/tmp|/dev/shm)(?:/|:|$)|\.(?::|$))).*",
     "DYLD_INSERT_LIBRARIES": "",
-    "DYLD_LIBRARY_PATH": r"(?!(?:.*:)?(?:/tmp|/var/tmp|\.?)(?:/|:|$)).*",
+    "DYLD_LIBRARY_PATH": r"(?!(?:.*:)?(?:(?:/tmp|/var/tmp)(?:/|:|$)|\.(?::|$))).*",
     "GCONV_PATH": "",
     "NODE_OPTIONS": r"(?!.*(?:--require|-r\b|--import|--loader|--experimental-loader|--inspect)).*",
     "PYTHONSTARTUP": r"/dev/null|",
@@ -179,7 +179,7 @@ CODE_VARIABLES: Final[dict[str, str]] = {
 # Values of command variables that nobody needs to look at.
 HARMLESS_COMMANDS: Final = frozenset(
     "cat less more true : vi vim nvim nano emacs pico micro code ed ex head tail ssh most bat delta"
-    " echo false notepad subl mate kate gedit open xdg-open firefox w3m lynx none vimdiff".split()
+    " echo false notepad subl mate kate gedit open xdg-open firefox w3m lynx none vimdiff editor sensible-editor sensible-pager diff-so-fancy difft pspg".split()
 )
 
 # Prompts: run only what they hold in `$( )` and backticks.

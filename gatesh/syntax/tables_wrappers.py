@@ -15,6 +15,7 @@ program that runs.  Flags:
     program=-x  an option whose value is a program, with the operands as its arguments
     pairs=x,…   long options with two values
     each        every operand is given to a shell (`concurrently 'a' 'b'`)
+    bash        the rest is given to bash as its arguments
     drop=-x,…   with one of these options no program is run
     options-only  only its `code=` options matter, no operand is run
 """
@@ -43,7 +44,7 @@ fakeroot        : l s i b : lib faked save load :
 unshare         : R w S G : root wd setuid setgid propagation map-user map-group map-users map-groups monotonic boottime load-interp :
 nsenter         : t S G : target setuid setgid : foreign
 runcon          : t u r l : type user role range :
-capsh           : : : after=--  joined
+capsh           : : : after=-- bash
 systemd-run     : u p E H M t C S d G P q D : unit property setenv host machine slice uid gid working-directory description nice service-type timer-property on-active on-boot on-startup on-unit-active on-unit-inactive on-calendar path-property socket-property : foreign
 systemd-inhibit : : what who why mode :
 machinectl shell : E M H : setenv machine host uid : skip=1 foreign
@@ -270,7 +271,7 @@ tar             : f C b T X F I : file directory to-command use-compress-program
 rsync           : e f B T M : rsh rsync-path exclude include exclude-from filter : code=-e,--rsh,--rsync-path options-only
 scp             : S i P F l o c J : : code=-S options-only
 sftp            : S i P F b B o c J R l s : : code=-S options-only
-zip             : T : unzip-command : code=-TT,--unzip-command options-only
+zip             : b i n t x : unzip-command TT : code=-TT,--unzip-command options-only
 split           : a b C l n : filter additional-suffix bytes lines number : code=--filter options-only
 sort            : k t o S T : compress-program key output field-separator : code=--compress-program options-only
 man             : P H C M S s L m p r : pager html preprocessor : code=-P,--pager,-H,--html options-only

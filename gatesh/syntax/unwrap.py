@@ -95,16 +95,17 @@ def wrapper_of(call: Call) -> tuple[Wrapper, list[Field]] | None:
 def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
     """Follow what the wrapper runs; None when it runs nothing of its operands."""
     label = " ".join([call.name, *wrapper.words[1:]])
-    start = len(wrapper.words)
-    found = options_of(fields, start, wrapper.options)
-    seen = list(found.options)
-    if wrapper.options_only or wrapper.code:
-        # GNU programs take options after operands too.
-        at = found.first
-        while wrapper.options_only and at < len(fields):
-            more = options_of(fields, at + 1, wrapper.options)
-            seen += more.options
-            at = max(more.first, at + 1)
+    if call.name in ("su", "runuser"):
+        fields = [field for field in fields if field.text != "-"]
+    found = options_of(fields, len(wrapper.words), wrapper.options)
+    seen, first = list(found.options), found.first
+    for _ in range(wrapper.skip):
+        # `su root -c cmd`: options may follow the operands that are skipped.
+        found = options_of(fields, first + 1, wrapper.options)
+        seen, first = seen + found.options, found.first
+    while wrapper.options_only and first < len(fields):
+        found = options_of(fields, first + 1, wrapper.options)
+        seen, first = seen + found.options, max(found.first, first + 1)
     program: Field | None = None
     for name, value in seen:
         if name in wrapper.drop:
@@ -117,7 +118,6 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
         return None
     if wrapper.code & {name for name, value in seen if value is not None} and not wrapper.each:
         return Output()
-    first = found.first + wrapper.skip
     if wrapper.after:
         after = [at for at, field in enumerate(fields) if field.text in wrapper.after]
         if not after:
@@ -132,12 +132,19 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
         rest = rest[1:]
     if program is not None:
         rest = [program, *rest]
+    if wrapper.bash:
+        rest = [Field("bash", "bash"), *rest]
     if not rest:
         return _without(call, wrapper, label)
     if wrapper.each:
         for field in rest:
             shells.nested(call, field, label, foreign=wrapper.foreign)
         return Output()
+    if rest[0].text[:1] == "-" and len(rest[0].text) > 1:
+        # An option the table does not know: what follows it may be its value or the program.
+        call.f.finding(
+            findings.DYNAMIC_PROGRAM, call.span_of(rest), f"{label} {rest[0].text} …"
+        )
     if wrapper.joined:
         return shells.nested(call, code_field(rest), label, foreign=wrapper.foreign)
     return inner(call, rest, label, foreign=wrapper.foreign, temporary=temporary)
@@ -183,7 +190,12 @@ def env(call: Call) -> Output | None:
     if rest and rest[0].text == "-":
         rest, names = rest[1:], names | {"-i"}
     temporary = []
-    while rest and "=" in rest[0].text and not rest[0].text.startswith("="):
+    while rest and (
+        _settings_file(call, rest[0]) or ("=" in rest[0].text and not rest[0].text.startswith("="))
+    ):
+        if not rest[0].known:
+            rest = rest[1:]
+            continue
         temporary.append(environment(call, rest[0]))
         rest = rest[1:]
     if not rest:
@@ -204,6 +216,25 @@ def env(call: Call) -> Output | None:
         return inner(call, rest, "env", temporary=temporary)
     finally:
         f.shell = outer
+
+
+def _settings_file(call: Call, field: Field) -> bool:
+    """Whether *field* is `$(cat .env | xargs)`, and the file holds settings and nothing else."""
+    if not field.wild or len(pieces(field.value)) != 1:
+        return False
+    hole = holes(field.value)[0]
+    origin = hole.source.origin if hole.source is not None else frozenset()
+    files = [one[5:] for one in origin if one.startswith("file:")]
+    if not files or len(files) != len(origin - {"word"}):
+        return False
+    for path in files:
+        if path in call.f.shell.files:
+            return False
+        content = shells.read_code(call.f, path, call.span_of([field]))
+        lines = (content or "").splitlines()
+        if not all(re.fullmatch(r"\s*(?:#.*|(?:export )?[A-Za-z_]\w*=\S*)?\s*", x) for x in lines):
+            return False
+    return True
 
 
 def _split_string(field: Field) -> list[Field] | None:

@@ -17,11 +17,12 @@ class Options:
     long: frozenset[str]
     pairs: frozenset[str] = frozenset()
 
-    def takes(self, name: str) -> bool:
-        """Whether the long option *name*, perhaps abbreviated as GNU allows, takes a value."""
+    def takes(self, name: str, following: str) -> bool:
+        """Whether the long option *name*, perhaps abbreviated as GNU allows, takes *following*."""
         if name in self.long:
             return True
-        return len(name) > 2 and any(option.startswith(name) for option in self.long)
+        # `--start` of a tool that also has `--startas VALUE` is a flag of its own.
+        return following[:1] != "-" and any(option.startswith(name) for option in self.long)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Wrapper:
     asks: bool = False
     each: bool = False
     options_only: bool = False
+    bash: bool = False
     ssh: bool = False
     code: frozenset[str] = frozenset()
     program: frozenset[str] = frozenset()
@@ -77,6 +79,7 @@ def _line(line: str) -> Wrapper:
         asks="asks" in known,
         each="each" in known,
         options_only="options-only" in known,
+        bash="bash" in known,
         ssh="ssh" in known,
         code=_names(known.get("code", "")),
         program=_names(known.get("program", "")),
@@ -119,7 +122,7 @@ def options_of(fields: list[Field], at: int, options: Options) -> Found:
             elif name in options.pairs:
                 found.append(("--" + name, fields[at + 1] if at + 1 < len(fields) else None))
                 at += 2
-            elif options.takes(name):
+            elif options.takes(name, fields[at + 1].text if at + 1 < len(fields) else "-"):
                 at += 1
                 found.append(("--" + name, fields[at] if at < len(fields) else None))
             else:
