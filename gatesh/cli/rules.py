@@ -84,7 +84,8 @@ def show(id: Annotated[str, typer.Argument(metavar="RULE", help="As in terraform
 def test() -> None:
     """Run every example of every rule, and look for rules that cannot be meant so."""
     policy = _policy()
-    context = Context(cwd="/work", env={"HOME": "/home/user"}, read=lambda _path: None)
+    place = {"HOME": checking.EXAMPLE_HOME}
+    context = Context(cwd=checking.EXAMPLE_CWD, env=place, read=lambda _path: None)
     problems = checking.test(policy, lambda line: analyse(line.encode(), context))
     for problem in problems:
         typer.echo(visible(str(problem)))
