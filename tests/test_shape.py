@@ -22,7 +22,7 @@ ROWS = [
     {"cli"},
     {"broker"},
     {"gate"},
-    {"case"},
+    {"case", "bells", "caller"},
     {"syntax", "policy", "approval", "ledger", "transcript"},
     {"keys"},
     {"words", "config"},
@@ -39,7 +39,7 @@ EDGE = {
     "policy.packs", "approval.rosterfile",
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
-    "ledger.audit", "ledger.lock",
+    "ledger.audit", "ledger.lock", "ledger.prover",
 }  # fmt: skip
 
 

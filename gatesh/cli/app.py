@@ -24,10 +24,15 @@ COMMANDS = {
     "log": "log",
     "replay": "replay",
     "export": "replay",
-    "audit": "audit",
     "doctor": "doctor",
 }
-GROUPS = {"people": "people", "keys": "keys", "rules": "rules", "broker": "broker"}
+GROUPS = {
+    "people": "people",
+    "keys": "keys",
+    "rules": "rules",
+    "broker": "broker",
+    "audit": "audit",
+}
 
 HELP = """The shell you give to an AI agent.
 

@@ -15,7 +15,7 @@ from gatesh import config
 from gatesh.approval.check import check as check_decision
 from gatesh.approval.quorum import is_met
 from gatesh.approval.roster import Roster
-from gatesh.cli import show
+from gatesh.cli import proof, show
 from gatesh.errors import UsageError
 from gatesh.ledger.audit import Report
 from gatesh.ledger.audit import audit as run_audit
@@ -25,20 +25,21 @@ from gatesh.ledger.merkle import Head
 from gatesh.ledger.note import Key, MalformedNote, open_checkpoint
 from gatesh.visible import visible
 
+app = typer.Typer(rich_markup_mode=None)
+app.command("proof")(proof.proof)
+app.command("check")(proof.check)
 
+
+@app.callback(invoke_without_command=True)
 def audit(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     head: Annotated[
         list[Path] | None,
         typer.Option("--head", metavar="FILE", help="A checkpoint somebody kept elsewhere."),
     ] = None,
-    vkey: Annotated[
-        str | None, typer.Option("--vkey", metavar="KEY", help="The log's key, from elsewhere.")
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", metavar="DIR", help="Audit a copy: DIR/ledger and DIR/blobs."),
-    ] = None,
+    vkey: proof.VKey = None,
+    state: proof.StateDir = None,
 ) -> None:
     """Verify the log, every signature in it and every transcript it names.
 
@@ -47,13 +48,15 @@ def audit(
 
     Example: gatesh audit --head bobs-head.txt
     """
+    if context.invoked_subcommand is not None:
+        return
     places = config.places()
-    heads = [_read_head(path, vkey) for path in head or []]
+    vkey = None if vkey is None else str(proof.log_key(vkey, ""))
     remembered = _remembered(places, state)
     if remembered is not None:
-        known, key = remembered
-        vkey = vkey or key
-        heads.append(known)
+        vkey = vkey or remembered[1]
+    given = {str(path): _read_head(path, vkey) for path in head or []}
+    heads = [*given.values(), *([remembered[0]] if remembered else [])]
     report = run_audit(
         state or places.state,
         vkey=vkey,
@@ -61,7 +64,7 @@ def audit(
         checks=Checks(_verify, _quorum_met),
         progress=_progress() if sys.stderr.isatty() and not as_json else None,
     )
-    typer.echo(json.dumps(_document(report), indent=2) if as_json else _words(report))
+    typer.echo(json.dumps(_document(report), indent=2) if as_json else _words(report, given))
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -105,6 +108,9 @@ def _read_head(path: Path, vkey: str | None) -> Head:
         ) from None
 
 
+_CONTRADICTED = frozenset({"forked", "older-than-known-head"})
+
+
 def _progress() -> Callable[[int, int], None]:
     from rich.console import Console
     from rich.progress import Progress
@@ -146,25 +152,33 @@ def _document(report: Report) -> dict[str, Any]:
     }
 
 
-def _words(report: Report) -> str:
+def _words(report: Report, given: Mapping[str, Head]) -> str:
+    """Return the report for people; *given* are the heads that were asked about, by file."""
     count = f"{report.entries:,}"
     good = show.colour("verified", "32") if report.ok else show.colour("NOT verified", "31")
     lines = [
-        f"{good} {count} entries, {report.requests:,} requests, {report.signatures:,} signatures,"
+        f"{good} {_count(report.entries, 'entry', 'entries')},"
+        f" {_count(report.requests, 'request')}, {_count(report.signatures, 'signature')},"
         f" {show.size(report.transcripts_bytes)} of transcripts",
         f"complete: size {count}, head {base64.b64encode(report.head.root).decode()}"
         f" signed by {visible(report.origin)}"
         if report.ok
         else f"computed: size {count}, head {base64.b64encode(report.head.root).decode()}",
     ]
+    if not any(found.code in _CONTRADICTED for found in report.findings):
+        lines += [
+            f"contains what {visible(file)} saw: the first"
+            f" {_count(head.size, 'entry', 'entries')} are still the same"
+            for file, head in given.items()
+        ]
     if report.seen_by:
         seen = ", ".join(f"{visible(name)} ({size:,})" for name, size in report.seen_by.items())
         lines.append(f"seen by {seen}")
     after = report.entries - report.protected_until
     if after > 0:
         lines.append(
-            f"{after:,} entries after the last head a second person has seen are protected"
-            " only by this machine"
+            f"{_count(after, 'entry', 'entries')} after the last head a second person has seen"
+            f" {'is' if after == 1 else 'are'} protected only by this machine"
         )
     colours = {"error": "31", "warning": "33", "info": "2"}
     for found in report.findings:
@@ -176,3 +190,12 @@ def _words(report: Report) -> str:
         if found.advice:
             lines.append(f"        {visible(found.advice)}")
     return "\n".join(lines)
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number and its noun.
+
+    >>> _count(1, "entry", "entries"), _count(2040, "request")
+    ('1 entry', '2,040 requests')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

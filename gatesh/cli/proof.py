@@ -1,0 +1,128 @@
+"""`gatesh audit proof` and `gatesh audit check`: what can be shown without the log."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatesh import config
+from gatesh.cli import show
+from gatesh.errors import NotFound, UsageError
+from gatesh.ledger.heads import Heads
+from gatesh.ledger.note import Key, MalformedNote
+from gatesh.ledger.proof import BadProof, Proof
+from gatesh.ledger.prover import Prover
+from gatesh.visible import visible
+
+StateDir = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="Use a copy: DIR/ledger, DIR/blobs.")
+]
+VKey = Annotated[
+    str | None,
+    typer.Option("--vkey", metavar="KEY", help="The log's key, or a file with it, from elsewhere."),
+]
+
+
+def proof(
+    n: Annotated[int, typer.Argument(metavar="N", help="The index of the entry.")],
+    state: StateDir = None,
+) -> None:
+    """Write the proof that entry N is in the log, to standard output.
+
+    The file (a C2SP tlog-proof) holds the entry, its path to the root and the signed
+    checkpoint: `gatesh audit check` verifies it anywhere, without the log.
+
+    Example: gatesh audit proof 41902 > 41902.tlog-proof
+    """
+    with Prover((state or config.places().state) / "ledger") as prover:
+        sys.stdout.buffer.write(prover.prove(n).encode())
+
+
+def check(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A proof, or a report's directory.")],
+    vkey: VKey = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Verify a proof of one entry, or a report, without the log.
+
+    The log's key is the one given with --vkey, or the one this account has
+    followed.  Exit status 0 when all of it holds, 1 when something does not.
+
+    Example: gatesh audit check 41902.tlog-proof --vkey "$(cat build7.vkey)"
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"there is no {visible(str(path))}") from None
+    except OSError as problem:
+        raise UsageError(f"{visible(str(path))} cannot be read: {problem.strerror}") from None
+    try:
+        found = Proof.parse(data)
+        key = log_key(vkey, found.claimed_origin())
+        checkpoint, entry = found.check(key)
+    except BadProof as problem:
+        _refuse(str(problem), as_json)
+    size, root = checkpoint.head.size, base64.b64encode(checkpoint.head.root).decode()
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "ok": True,
+                    "origin": checkpoint.origin,
+                    "index": found.index,
+                    "head": {"size": size, "root": root},
+                    "entry": entry,
+                },
+                indent=2,
+            )
+        )
+        return
+    typer.echo(
+        f"{show.colour('verified', '32')} entry {found.index:,} of {size:,} in the log"
+        f" {visible(checkpoint.origin)}, head {root}"
+    )
+    for name, value in entry.items():
+        said = value if isinstance(value, str) else json.dumps(value)
+        typer.echo(f"  {visible(name):<20}{visible(said)}")
+
+
+def _refuse(why: str, as_json: bool) -> Any:
+    if as_json:
+        typer.echo(json.dumps({"ok": False, "problems": [why]}, indent=2))
+    else:
+        typer.echo(f"{show.colour('NOT verified', '31')} {visible(why)}")
+    raise typer.Exit(1)
+
+
+def log_key(given: str | None, origin: str) -> Key:
+    """Return the key to check with: the one *given*, as text or file, or the one remembered.
+
+    Never one that comes with what is to be checked: whoever made that could have
+    put his own beside it.
+    """
+    text = given
+    if given is None:
+        heads = config.places().heads
+        text = Heads(heads).key(origin) if heads.is_dir() else None
+    elif "+" not in given or Path(given).is_file():
+        try:
+            text = Path(given).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise UsageError(f"no key can be read from {visible(given)}: {problem}") from None
+    if text is None:
+        raise UsageError(
+            f"nobody here knows the key of the log {visible(origin)}",
+            hint="give it with --vkey: the file `ledger/vkey`, from somebody you trust",
+        )
+    try:
+        return Key.parse(text)
+    except MalformedNote as problem:
+        raise UsageError(
+            f"that is not a log's key: {problem}",
+            hint="it is one line, NAME+ID+KEY, as in the file ledger/vkey",
+        ) from None
