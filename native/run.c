@@ -47,7 +47,7 @@ struct start {
 struct canary {
     pid_t pid;
     int end;
-    uint64_t seen;  /* signals it got that we have not come to yet */
+    uint64_t early;  /* signals to the group that it told of before W had read them */
 };
 
 static void close_range_(unsigned first, unsigned last)
@@ -122,7 +122,7 @@ static void release(struct canary *canary)
 {
     int ends[2];
 
-    canary->seen = 0;
+    canary->early = 0;
     canary->pid = canary->end = -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return;
@@ -132,27 +132,47 @@ static void release(struct canary *canary)
     canary->end = ends[0];
 }
 
-/* Did the whole group get *signal*, which just reached us? */
-static int group_got(struct canary *canary, int signal)
+/* Signals that the whole group got, all of them blocked and so remembered by the kernel. */
+static uint64_t ask(const struct canary *canary)
 {
-    uint64_t bit = 1ULL << (signal - 1), more;
-    int status;
+    uint64_t seen = 0;
+    int status, woken;
 
     if (canary->pid < 0)
         return 0;
-    /* What goes to a group reaches K before W, being younger.  So a K that is still stopped
-     * (SIGSTOP is the only thing that stops it) got no SIGCONT: wake it, and forget that one. */
-    if (waitpid(canary->pid, &status, WNOHANG | WUNTRACED) > 0 && WIFSTOPPED(status)) {
+    /* Only SIGSTOP stops it.  What goes to a group reaches K before W, being younger: when K
+     * still stands, the SIGCONT that woke W was for W alone, and the one it sees is from here. */
+    woken = waitpid(canary->pid, &status, WNOHANG | WUNTRACED) > 0 && WIFSTOPPED(status);
+    if (woken)
         kill(canary->pid, SIGCONT);
-        if (signal == SIGCONT)
-            bit = 0;
-    }
     if (send(canary->end, "?", 1, MSG_NOSIGNAL) < 0
-        || RETRY(recv(canary->end, &more, sizeof more, MSG_WAITALL)) != sizeof more)
-        return 1;  /* killed with the group */
-    more |= canary->seen;
-    canary->seen = more & ~(1ULL << (signal - 1));
-    return (more & bit) != 0;
+        || RETRY(recv(canary->end, &seen, sizeof seen, MSG_WAITALL)) != sizeof seen)
+        return ~0ULL;  /* killed with the group */
+    return woken ? seen & ~(1ULL << (SIGCONT - 1)) : seen;
+}
+
+/* Pass on to B what reached W and not the whole group. */
+static void pass_on(int signals, struct canary *canary, pid_t shell)
+{
+    struct signalfd_siginfo got[16];
+    ssize_t size = read(signals, got, sizeof got);
+    uint64_t group, early = 0;
+    sigset_t waiting;
+
+    if (size <= 0 || (size == sizeof *got && got[0].ssi_signo == SIGCHLD))
+        return;
+    group = canary->early | ask(canary);
+    for (ssize_t n = 0; n < size / (ssize_t)sizeof *got; n++) {
+        int number = (int)got[n].ssi_signo;
+        if (number != SIGCHLD && !(group & 1ULL << (number - 1)))
+            kill(shell, number);
+    }
+    /* One more of the same, come since: K told of both at once, so remember it until we read it. */
+    sigpending(&waiting);
+    for (int number = 1; number < 65; number++)
+        if (group & 1ULL << (number - 1) && sigismember(&waiting, number) == 1)
+            early |= 1ULL << (number - 1);
+    canary->early = early;
 }
 
 /* Stop as B has stopped: our caller sees what bash's caller would. */
@@ -174,7 +194,6 @@ static void stop_by(int signal_)
 static int wait_for(pid_t shell, struct wire *wire, int signals, struct canary *canary)
 {
     struct pollfd ready[2] = {{signals, POLLIN, 0}, {wire->sock, POLLIN, 0}};
-    struct signalfd_siginfo got[8];
     struct frame frame;
     int status;
 
@@ -183,12 +202,7 @@ static int wait_for(pid_t shell, struct wire *wire, int signals, struct canary *
         if (poll(ready, 2, more ? 0 : -1) < 0)
             continue;  /* EINTR: stopped and continued */
         if (ready[0].revents) {
-            ssize_t size = read(signals, got, sizeof got);
-            for (ssize_t n = 0; n < size / (ssize_t)sizeof *got; n++) {
-                int number = (int)got[n].ssi_signo;
-                if (number != SIGCHLD && !group_got(canary, number))
-                    kill(shell, number);
-            }
+            pass_on(signals, canary, shell);
             if (RETRY(waitpid(shell, &status, WNOHANG | WUNTRACED)) == shell) {
                 if (!WIFSTOPPED(status))
                     return status;
@@ -248,8 +262,8 @@ struct leave run(struct wire *wire, const struct plan *plan)
     tell(wire->sock, 'P', (unsigned char[]){
         (unsigned char)(shell >> 24), (unsigned char)(shell >> 16),
         (unsigned char)(shell >> 8), (unsigned char)shell}, 4);
+    close_all_but((int[]){wire->sock, signals}, 2);
     release(&canary);
-    close_all_but((int[]){wire->sock, signals, canary.end}, 3);
 
     status = wait_for(shell, wire, signals, &canary);
     tell(wire->sock, 'F', WIFSIGNALED(status)

@@ -142,9 +142,7 @@ def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int,
             posix.kill(shell, _signal.SIGCONT)
         for fd, _ in poll.poll():
             if fd == woken:
-                for signal in set(posix.read(woken, 4096)):
-                    if signal != _signal.SIGCHLD and not canary.saw(signal):
-                        posix.kill(shell, signal)
+                _pass_on(woken, canary, shell)
             else:
                 frame = receive(sock)
                 if frame is None:
@@ -155,39 +153,74 @@ def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int,
                     posix.kill(shell, frame[1][0])
 
 
+def _pass_on(woken: int, canary: "Canary", shell: int) -> None:
+    """Pass on what reached us and not the whole group."""
+    got = set(posix.read(woken, 4096)) - {_signal.SIGCHLD}
+    early: set[int] = set()
+    while got:
+        group = canary.ask()
+        try:
+            more = set(posix.read(woken, 4096)) - {_signal.SIGCHLD}
+        except BlockingIOError:
+            more = set()
+        for signal in got - group - early:
+            posix.kill(shell, signal)
+        # One more of the same, come since: the canary told of both at once.
+        early = group & more
+        got = more
+
+
 class Canary:
-    """A process in our group that catches what the group catches."""
+    """A process in our group that remembers what the group got: blocked, so it stays pending."""
 
     def __init__(self) -> None:
+        self._seen: set[int] = set()
         ask, self._ask = posix.pipe2(posix.O_CLOEXEC)
         self._answer, answer = posix.pipe2(posix.O_CLOEXEC)
         self._pid = posix.fork()
         if self._pid == 0:
             try:
+                _signal.set_wakeup_fd(-1)
+                _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
                 close_all_but({ask, answer})
-                _signal.set_wakeup_fd(answer, warn_on_full_buffer=False)
-                _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
                 while posix.read(ask, 1):
-                    posix.write(answer, b"\0")
+                    seen = []
+                    while found := _signal.sigtimedwait(ALL, 0):
+                        seen.append(found.si_signo)
+                    posix.write(answer, bytes([*seen, 0]))
             finally:
                 posix._exit(0)
         posix.close(ask)
         posix.close(answer)
         self.ends = {self._ask, self._answer}
 
-    def saw(self, signal: int) -> bool:
-        """Tell whether *signal*, which just reached us, reached the whole group."""
+    def ask(self) -> "set[int]":
+        """Return the signals that reached the whole group since the last time."""
+        woken = set()
+        seen = b""
         try:
+            # Only SIGSTOP stops it.  What goes to a group reaches it before us, being younger:
+            # when it still stands, the SIGCONT that woke us was for us alone.
+            pid, status = posix.waitpid(self._pid, posix.WNOHANG | posix.WUNTRACED)
+            if pid and posix.WIFSTOPPED(status):
+                posix.kill(self._pid, _signal.SIGCONT)
+                woken = {int(_signal.SIGCONT)}
             posix.write(self._ask, b"?")
-            seen = b""
-            while b"\0" not in seen:
-                part = posix.read(self._answer, 64)
+            while not seen.endswith(b"\0"):
+                part = posix.read(self._answer, 128)
                 if not part:
-                    return True  # killed with the group
+                    return set(map(int, ALL))  # killed with the group
                 seen += part
         except OSError:
-            return False
-        return signal in seen
+            return set(map(int, ALL))
+        return set(seen) - woken
+
+    def saw(self, signal: int) -> bool:
+        """Tell whether *signal*, which just reached us, reached the whole group."""
+        self._seen |= self.ask()
+        found = signal in self._seen
+        self._seen.discard(signal)
+        return found
 
     def dismiss(self) -> None:
         """Let it go; it leaves when it finds the pipe closed."""
