@@ -15,16 +15,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from gatesh import document, words
 from gatesh.approval import request as requests
 from gatesh.approval.check import Accepted, check
 from gatesh.approval.decision import Decision
 from gatesh.approval.lifecycle import OPEN, Answer, RequestState
+from gatesh.approval.revision import answered, revise
 from gatesh.approval.state import States
+from gatesh.bells import Bells
+from gatesh.caller import SIGNAL, Client, Ending, Leave, Plan
 from gatesh.case import Call, Case, Law, consider, submitted
 from gatesh.errors import NotFound, Refused
 from gatesh.ledger.blobs import Blobs
@@ -32,57 +34,7 @@ from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
 from gatesh.syntax.agents import UNKNOWN, by_environment
 
-EXIT, SIGNAL = 0, 1
 REFUSED, PENDING, TROUBLE, MISSING = 126, 75, 125, 127
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """How the client is to end: with a status, or by a signal."""
-
-    value: int
-    how: int = EXIT
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the client is to start."""
-
-    id: str
-    path: bytes
-    argv: tuple[bytes, ...]
-    stdin: bytes | None = None  # what standard input held, when commands came from there
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended.  `how` is None when nobody can know whether it even began."""
-
-    how: int | None
-    value: int
-    seconds: float
-    streams: Mapping[str, Any]
-    why: str | None = None  # when it was not the command's own doing
-
-
-class Client(Protocol):
-    """The caller's end, as the gate needs it."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    def say(self, text: str) -> None:
-        """Print *text* on its standard error."""
-
-    def gone(self) -> bool:
-        """Tell whether it has left."""
-
-    def wait(self, wake: int, seconds: float | None) -> bool:
-        """Return when *wake* (an eventfd) is readable or it has left; False when time is up."""
-
-    def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
-        """Have it run *plan*; *late* gets the record of what came after the shell's end."""
 
 
 class Gate:
@@ -113,7 +65,7 @@ class Gate:
         # nothing is appended while it is held.
         self.turn = threading.Lock()
         self.lock = threading.Lock()
-        self.waiting: dict[str, set[int]] = {}  # id → eventfds of callers that hold
+        self.bells = Bells()
         self.matches: dict[str, str] = {}  # match digest → id of its open request
         self.running: dict[str, Client] = {}
         for state in states.open():
@@ -165,11 +117,14 @@ class Gate:
             self.running[id] = client
         try:
             ending = client.run(plan, lambda streams: self._late(id, streams))
+        except OSError as problem:
+            ending = Ending(None, 0, 0, {}, f"it cannot be recorded: {problem.strerror}")
         finally:
             with self.lock:
                 self.running.pop(id, None)
         if ending.how is None:
             self.ledger.append([{"type": "command.lost", "id": id, "why": ending.why}])
+            client.say(words.unrecorded(ending.why or "nobody knows how it ended"))
             return Leave(TROUBLE)
         entry: dict[str, Any] = {
             "type": "command.finished",
@@ -194,22 +149,28 @@ class Gate:
 
     def _hold(self, case: Case, client: Client) -> Leave:
         agent = by_environment(case.call.env) or UNKNOWN
+        typed = agent is UNKNOWN and case.call.stdin.kind == "tty"
         hold = case.law.config.hold_s
-        if hold is None and not (agent is UNKNOWN and case.call.stdin.kind == "tty"):
+        if hold is None and not typed:
             hold = agent.hold_s  # somebody typing at a terminal waits as long as they like
         with self.turn:
             id = self._join(case) or self._open(case)
         who = _who(case, self.law())
-        client.say(words.waiting(id, case.judgement.findings, who, hold))
-        began = time.monotonic()
+        if self.state(id).state != "asked":
+            client.say(words.waiting(id, case.judgement.findings, who, hold))
+        began, heard = time.monotonic(), 0
         deadline = None if hold is None else began + hold
         beat = agent.heartbeat_s
-        with _Bell(self, id) as bell:
+        with self.bells.held(id) as bell:
             while True:
                 state = self.state(id)
                 if state.state == "approved":
                     return self._claim(case, id, client)
-                if state.state != "pending":
+                if state.state == "asked" and typed:
+                    if heard < len(state.answers):  # a person can answer and go on waiting here
+                        self._explain(state, client)
+                        heard = len(state.answers)
+                elif state.state != "pending":
                     return self._explain(state, client)
                 left = None if deadline is None else deadline - time.monotonic()
                 if client.gone():
@@ -217,13 +178,13 @@ class Gate:
                 if left is not None and left <= 0:
                     client.say(words.pending(id))
                     return Leave(PENDING)
-                if not client.wait(bell.fd, _sooner(left, beat, state, self.clock())) and beat:
+                if not client.wait(bell, _sooner(left, beat, state, self.clock())) and beat:
                     client.say(words.still_waiting(id, time.monotonic() - began))
 
     def _join(self, case: Case) -> str | None:
         """Return the open request for exactly this case, if there is one."""
         id = self.matches.get(case.match_sha256)
-        if id is None or self.state(id).state not in ("pending", "approved"):
+        if id is None or self.state(id).state not in OPEN:
             return None
         self.ledger.append([{**self._submitted(case, id), "joins": id}])
         return id
@@ -352,18 +313,47 @@ class Gate:
             self.ledger.append([{"type": "decision.accepted", **accepted.as_document(), **digests}])
             return accepted
 
+    def _own(self, id: str, uid: int) -> tuple[RequestState, Mapping[str, Any]]:
+        """Return an open request of the account *uid*, and its document; raise `Refused`."""
+        state = self.state(id)
+        if state.state not in OPEN or state.document is None:
+            raise Refused(f"request {show_id(id)} is {state.state} already", why="request-ended")
+        if state.document["requester"]["uid"] != uid:
+            raise Refused(f"request {show_id(id)} was made by another account", why="not-yours")
+        return state, state.document
+
     def cancel(self, id: str, uid: int) -> None:
         """Withdraw a request, on behalf of the account that asked."""
         with self.turn:
-            state = self.state(id)
-            if state.state not in OPEN or state.document is None:
-                raise Refused(
-                    f"request {show_id(id)} is {state.state} already", why="request-ended"
-                )
-            if state.document["requester"]["uid"] != uid:
-                raise Refused(f"request {show_id(id)} was made by another account", why="not-yours")
+            self._own(id, uid)
             why = "withdrawn by its requester"
             self.ledger.append([{"type": "request.cancelled", "id": id, "why": why}])
+
+    def answer(self, id: str, uid: int, text: str) -> None:
+        """Answer what was asked, for the account that made the request: a new revision of it.
+
+        What people have said about the one before no longer counts.
+        """
+        with self.turn:
+            state, found = self._own(id, uid)
+            asked = [
+                (answer.by, self.decision(answer).question or "")
+                for answer in state.answers
+                if answer.decision == "ask" and answer.revision == state.revision
+            ]
+            if state.state != "asked":
+                raise Refused(f"nobody has asked about request {show_id(id)}", why="nothing-asked")
+            purpose = answered(found["purpose"], asked, text)
+            nonce = secrets.token_bytes(16)
+            data = revise(found, now=self.clock(), nonce=nonce, purpose=purpose)
+            entry = {
+                "type": "request.revised",
+                "id": id,
+                "revision": state.revision + 1,
+                "request_sha256": self.blobs.put(data),
+                "why": "answered",
+            }
+            self.ledger.append([entry])
 
     def expire(self) -> None:
         """Record what time alone has ended.  Called by the broker's timer."""
@@ -384,8 +374,7 @@ class Gate:
         with self.lock:
             for entry in entries:
                 self.states.apply(entry, self.request)
-                for fd in self.waiting.get(entry.get("id", ""), ()):
-                    os.eventfd_write(fd, 1)
+                self.bells.ring(entry.get("id", ""))
 
     def request(self, sha256: str) -> dict[str, Any]:
         """Return the parsed request document with this digest."""
@@ -413,28 +402,6 @@ class Gate:
             "decisions": list(state.decisions) if state else [],
             "rechecked": [*case.bound, "script"] if state else [],
         }
-
-
-class _Bell:
-    """An eventfd that rings when something is recorded about a request."""
-
-    def __init__(self, gate: Gate, id: str) -> None:
-        self.gate, self.id = gate, id
-        self.fd = -1
-
-    def __enter__(self) -> _Bell:
-        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        with self.gate.lock:
-            self.gate.waiting.setdefault(self.id, set()).add(self.fd)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.gate.lock:
-            bells = self.gate.waiting[self.id]
-            bells.discard(self.fd)
-            if not bells:
-                del self.gate.waiting[self.id]
-            os.close(self.fd)
 
 
 def _zero(argv0: bytes) -> bytes:

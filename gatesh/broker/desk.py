@@ -38,6 +38,7 @@ class Desk:
             "roster": self.roster,
             "decide": self.decide,
             "cancel": self.cancel,
+            "answer": self.answer,
             "wait": self.wait,
             "stop": self.stop,
         }
@@ -75,7 +76,6 @@ class Desk:
         law = self.gate.law()
         with self.gate.lock:
             running = sorted(self.gate.running)
-            waiting = {id: len(bells) for id, bells in self.gate.waiting.items()}
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -83,7 +83,7 @@ class Desk:
             "size": head.size,
             "root": base64.b64encode(head.root).decode(),
             "running": running,
-            "waiting": waiting,
+            "waiting": self.gate.bells.waiting(),
             "rules": len(law.policy.rules),
             "rules_broken": law.policy.problems,
             "people": sorted(law.roster.people),
@@ -101,8 +101,6 @@ class Desk:
 
     def _summary(self, state: RequestState) -> dict[str, Any]:
         asked = state.document or self.gate.request(state.request_sha256)
-        with self.gate.lock:
-            waiting = len(self.gate.waiting.get(state.id, ()))
         return {
             "id": state.id,
             "state": state.state,
@@ -120,7 +118,7 @@ class Desk:
             "opened": asked["opened"],
             "approve_by": asked["approve_by"],
             "approved_by": [answer.by for answer in state.approvals],
-            "waiting": waiting,
+            "waiting": self.gate.bells.waiting().get(state.id, 0),
         }
 
     def request(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
@@ -137,6 +135,7 @@ class Desk:
                     "reason": found.reason,
                     "question": found.question,
                     "at": stamp(found.at),
+                    "revision": answer.revision,
                 }
             )
         script = self.gate.request(state.request_sha256)["script_sha256"]
@@ -144,6 +143,7 @@ class Desk:
             "request": document.decode("ascii"),
             "script": _b64(self.gate.blobs.get(script)),
             "answers": answers,
+            "earlier": [self.gate.blobs.get(old).decode("ascii") for old in state.earlier],
             **{k: v for k, v in self._summary(state).items() if k != "script"},
         }
 
@@ -194,6 +194,12 @@ class Desk:
         """Withdraw a request of the asking account."""
         id = _id(question)
         self.gate.cancel(id, peer.uid)
+        return self._summary(self.gate.state(id))
+
+    def answer(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Answer what was asked about a request of the asking account."""
+        id = _id(question)
+        self.gate.answer(id, peer.uid, str(question.get("text", "")))
         return self._summary(self.gate.state(id))
 
     def stop(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -61,16 +60,9 @@ class LawBook:
 
     def _look(self) -> Signature:
         """Return what tells a changed file.  Shipped packs change only with the program."""
-        found = []
-        roots = [self.places.config, self.places.rules, Path("/etc/gatesh/rules")]
-        for root in roots:
-            try:
-                with os.scandir(root) as entries:
-                    for entry in entries:
-                        at = entry.stat()
-                        found.append((entry.path, at.st_mtime_ns, at.st_size, at.st_ino))
-            except OSError:
-                continue
+        found = _stamps(self.places.config, deep=False)
+        for root in (self.places.rules, Path("/etc/gatesh/rules")):
+            found += _stamps(root, deep=True)
         return tuple(sorted(found))
 
     def _read(self, before: Law | None) -> Law:
@@ -101,7 +93,7 @@ class LawBook:
             entry: dict[str, Any] = {
                 "type": "policy.loaded",
                 "policy_sha256": policy.sha256,
-                "files": self._files(),
+                "files": {file.path: file.sha256 for file in policy.files},
             }
             if problems:
                 entry["problem"] = "; ".join(problems)[:8000]
@@ -119,12 +111,16 @@ class LawBook:
             self.record(entries)
         return Law(settings, policy, roster)
 
-    def _files(self) -> dict[str, str]:
-        found = {}
-        for layer in layers(self.places):
-            for path in sorted(layer.directory.rglob("*.y*ml")):
-                try:
-                    found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-                except OSError:
-                    continue
-        return found
+
+def _stamps(root: Path, *, deep: bool) -> list[tuple[str, int, int, int]]:
+    found = []
+    try:
+        with os.scandir(root) as entries:
+            for entry in entries:
+                at = entry.stat(follow_symlinks=True)
+                found.append((entry.path, at.st_mtime_ns, at.st_size, at.st_ino))
+                if deep and entry.is_dir():
+                    found += _stamps(Path(entry.path), deep=True)
+    except OSError:
+        pass  # `load` says what is wrong with it; here it only counts as changed
+    return found

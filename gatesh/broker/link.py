@@ -15,7 +15,7 @@ from typing import Any
 from gatesh import wire
 from gatesh.broker.relay import Relay
 from gatesh.broker.surroundings import Peer, is_null, parent, same_description
-from gatesh.gate import SIGNAL, Ending, Leave, Plan
+from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.transcript.recorder import Limits, Recorder
 
@@ -23,7 +23,7 @@ KILL = 9
 
 
 class Link:
-    """One client, from its submission to its leave.  Implements `gatesh.gate.Client`.
+    """One client, from its submission to its leave.  Implements `gatesh.caller.Client`.
 
     *lent* are its descriptors 0, 1 and 2, None where it had none; the link owns them.
     """
@@ -76,18 +76,15 @@ class Link:
 
     def gone(self) -> bool:
         """Tell whether the client has left."""
-        try:
-            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def wait(self, wake: int, seconds: float | None) -> bool:
         """Return when *wake* is readable or the client has left; False when time is up."""
         poll = select.poll()
         poll.register(wake, select.POLLIN)
-        poll.register(self.sock, select.POLLIN | select.POLLRDHUP)
+        poll.register(self.sock, select.POLLRDHUP)  # not POLLIN: a client that chatters waits too
         # Rounded up: a poll that returns a moment early would only spin.
         ready = poll.poll(None if seconds is None else int(seconds * 1000) + 1)
         if any(fd == wake for fd, _ in ready):
@@ -109,6 +106,13 @@ class Link:
 
     def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
         """Start the shell on recorded pipes, wait for its end, drain what it wrote."""
+        try:
+            return self._run(plan, late)
+        except OSError:
+            self.kill()  # what cannot be recorded does not go on
+            raise
+
+    def _run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
         recorder = Recorder(self.running / plan.id, self.limits)
         relays, places = self._pipes(recorder)
         fds = [relay.inlet for relay in relays]

@@ -17,9 +17,10 @@ from gatesh.broker import incoming
 from gatesh.broker.desk import Desk
 from gatesh.broker.link import Link
 from gatesh.broker.surroundings import Peer, peer_of
+from gatesh.caller import Leave
 from gatesh.errors import GateshError, LedgerError
-from gatesh.gate import Gate, Leave
-from gatesh.ledger.store import LedgerFull
+from gatesh.gate import Gate
+from gatesh.ledger.rounds import LedgerFull
 from gatesh.transcript.recorder import Limits
 
 HEARTBEAT_S = 3600
