@@ -93,6 +93,8 @@ class Keys:
             return self.outer.restore()
         if self.plain:
             left[OFLAG] |= termios.OPOST
+        else:
+            self._process_output(False)  # what children in the background still show
         # `stty -echo` as a command of its own is meant for those that come after it.
         self.outer.restore(left if left != self.given else None)
 
@@ -181,7 +183,7 @@ class Keys:
         if not self.outer.raw:
             if self.shell:
                 self.pair.send(b"r\1")
-            self._process_output(True)
+            self._process_output(not self.outer.shared)
             try:
                 self._type_silently(self.outer.make_raw())
             except (OSError, termios.error):

@@ -31,6 +31,8 @@ class Outer:
         self.pipeline = any(
             place != TERMINAL and _is_pipe(target) for target, place in enumerate(places[:2])
         )
+        # Others in the pipeline show theirs while we have the keys: it must stay readable.
+        self.shared = places[1] != TERMINAL
         self.saved = termios.tcgetattr(self.fd)
         self.size = self._size()
         self.raw = False
@@ -68,7 +70,8 @@ class Outer:
             termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR
             | termios.IGNCR | termios.ICRNL | termios.IXON | termios.IXANY
         )  # fmt: skip
-        modes[OFLAG] &= ~termios.OPOST
+        if not self.shared:
+            modes[OFLAG] &= ~termios.OPOST
         modes[LFLAG] &= ~(
             termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN
         )

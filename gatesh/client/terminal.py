@@ -64,6 +64,7 @@ def run(
     send(sock, b"T", fds=(master, held))
     canary = Canary()
     close_all_but({sock.fileno(), pair.fileno(), master, outer.fd, woken, alarm, *canary.ends})
+    posix.dup2(outer.fd, 2, False)  # for our own last words
     keys = Keys(sock, pair, master, outer, canary, watched, woken)
     try:
         keys.start()
