@@ -1,0 +1,164 @@
+"""From a signature that arrives to the command that starts, and a thousand that wait."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pwd
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import GATESH, home, question, table
+from gatesh.approval import rosterfile
+from gatesh.approval.decision import NAMESPACE, Decision, LogHead
+from gatesh.approval.roster import Roster
+from gatesh.document import sha256
+from gatesh.keys import sshsig
+from gatesh.keys.opensshkey import PrivateKey
+
+RULE = """\
+pack: bench
+rules:
+  - id: bench.wait
+    match: '^waits\\b'
+    verdict: approve
+    reason: waits here
+    examples: {match: [waits x], miss: [echo waits]}
+"""
+
+
+def people(env: dict[str, str]) -> PrivateKey:
+    """Enrol an approver whose key this process holds; return the key."""
+    key = PrivateKey.from_seed(os.urandom(32), "bench")
+    config = Path(env["GATESH_HOME"]) / "config"
+    (config / "rules").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (config / "rules" / "bench.yaml").write_text(RULE)
+    (config / "rules" / "bench.yaml").chmod(0o600)
+    (config / "config.yaml").write_text("hold: 1h\n")
+    (config / "config.yaml").chmod(0o600)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    roster = Roster().add("alice@example.com", accounts=[me])
+    roster = roster.add(
+        "bob@example.com",
+        key=key.public,
+        valid_after=now - datetime.timedelta(hours=1),
+        valid_before=now + datetime.timedelta(days=1),
+    )
+    rosterfile.save(config, roster)
+    program = Path(env["HOME"]) / "waits"
+    program.write_text("#!/bin/sh\ndate +%s.%N\n")
+    program.chmod(0o755)
+    return key
+
+
+def approve(env: dict[str, str], key: PrivateKey, id: str) -> float:
+    """Sign and submit; return the moment just before the submission."""
+    import base64
+
+    document = question(env, "request", id=id)["request"].encode()
+    head = question(env, "head")
+    lines = head["checkpoint"].split("\n")
+    data = Decision(
+        decision="approve",
+        by="bob@example.com",
+        request=id,
+        request_sha256=sha256(document),
+        at=datetime.datetime.now(datetime.timezone.utc),
+        log=LogHead(lines[0], int(lines[1]), base64.b64decode(lines[2])),
+    ).write()
+    signature = sshsig.sign(data, namespace=NAMESPACE, key=key.public, sign=key.sign)
+    began = time.time()
+    answer = question(env, "decide", decision=data.decode(), signature=signature.decode())
+    assert answer["ok"], answer
+    return began
+
+
+def latency(rounds: int) -> None:
+    """Approve to start: from submitting the signature to the first thing the command does."""
+    times = []
+    with home() as env:
+        key = people(env)
+        for number in range(rounds):
+            process = _wait(env, number)
+            began = approve(env, key, _id(env, number))
+            out, _ = process.communicate(timeout=60)
+            times.append(float(out.split()[0]) - began)
+    _row("Approve to start", times)
+
+
+def crowd(count: int) -> None:
+    """The same while *count* other callers wait."""
+    times = []
+    with home() as env:
+        key = people(env)
+        crowd = [_wait(env, f"crowd{n}") for n in range(count)]
+        while len(question(env, "pending")["pending"]) < count:
+            time.sleep(0.5)
+        for number in range(30):
+            process = _wait(env, number)
+            began = approve(env, key, _id(env, number))
+            out, _ = process.communicate(timeout=60)
+            times.append(float(out.split()[0]) - began)
+        for process in crowd:
+            process.kill()
+            process.wait()
+    _row(f"Approve to start, {count} others waiting", times)
+
+
+def _wait(env: dict[str, str], name: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [GATESH, "-c", f"waits {name}"],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _id(env: dict[str, str], name: Any) -> str:
+    while True:
+        for item in question(env, "pending")["pending"]:
+            if item["script"] == f"waits {name}" and item["waiting"]:
+                return str(item["id"])
+        time.sleep(0.002)
+
+
+def _row(title: str, times: list[float]) -> None:
+    ordered = sorted(times)
+    p50 = ordered[len(ordered) // 2] * 1e3
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1e3
+    table(title, ["runs", "p50 ms", "p99 ms"], [[str(len(times)), f"{p50:.1f}", f"{p99:.1f}"]])
+
+
+def soak(seconds: int) -> None:
+    """Eight callers without pause: does the broker's memory or descriptor count grow?"""
+    with home() as env:
+        samples = []
+        stop = threading.Event()
+
+        def call() -> None:
+            while not stop.is_set():
+                subprocess.run(
+                    [GATESH, "-c", "echo x"], env=env, check=True, stdout=subprocess.DEVNULL
+                )
+
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for _ in range(10):
+            time.sleep(seconds / 10)
+            status = question(env, "status")
+            memory = Path(f"/proc/{status['pid']}/statm").read_text().split()[1]
+            samples.append((int(memory) * 4 >> 10, status["descriptors"], status["size"]))
+        stop.set()
+        for thread in threads:
+            thread.join()
+    table(
+        f"Soak, {seconds} s, 8 callers",
+        ["entries", "resident MiB", "descriptors"],
+        [[str(size), str(memory), str(fds)] for memory, fds, size in samples[::3]],
+    )
