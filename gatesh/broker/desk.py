@@ -66,7 +66,11 @@ class Desk:
             }
         except (ValueError, TypeError, KeyError, RecursionError) as problem:
             answer = {"ok": False, "error": f"not a question: {problem!r}", "kind": "UsageError"}
-        wire.send(sock, b"J", json.dumps(answer).encode())
+        try:
+            wire.send(sock, b"J", json.dumps(answer).encode())
+        finally:
+            if answer["ok"] and question.get("op") == "stop":
+                self.stop_server()  # not before: whoever asked would see a broken connection
 
     # ---- reading ----------------------------------------------------------------
 
@@ -214,8 +218,7 @@ class Desk:
                 why="running",
                 hint="wait for them, or kill them with `gatesh broker stop --force`",
             )
-        self.stop_server()
-        return {"pid": os.getpid()}
+        return {"pid": os.getpid()}  # `serve` stops the server once this is said
 
 
 def _id(question: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from gatesh import config
 from gatesh.cli.talk import ask
-from gatesh.errors import NotFound
+from gatesh.errors import GateshError, NotFound
 from gatesh.model import show_id
 
 app = typer.Typer(no_args_is_help=True, help="The process that owns policy, log and requests.")
@@ -64,6 +64,8 @@ def stop(
         except NotFound:
             typer.echo(f"stopped (pid {pid})", err=True)
             return
+        except GateshError:
+            pass  # it took the question and stopped before the answer
         time.sleep(0.05)
     typer.echo(f"pid {pid} is still stopping", err=True)
     raise typer.Exit(1)

@@ -27,8 +27,11 @@ def ask(op: str, *, start: bool = True, **fields: Any) -> dict[str, Any]:
         error.exit_code = trouble.status
         raise error from None
     with sock:
-        wire.send(sock, b"J", json.dumps({"op": op, **fields}).encode())
-        frame = wire.receive(sock)
+        try:
+            wire.send(sock, b"J", json.dumps({"op": op, **fields}).encode())
+            frame = wire.receive(sock)
+        except (OSError, wire.WireError):
+            frame = None  # it stopped just now
     if frame is None or frame[0] != b"J":
         raise GateshError("the broker did not answer", hint="see `gatesh broker status`")
     answer: dict[str, Any] = json.loads(frame[1])

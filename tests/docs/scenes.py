@@ -1,0 +1,60 @@
+"""What has happened before a page's sessions begin."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.docs.pages import Page, play
+from tests.world import World
+
+# Programs that the pages name and that may not be here.  They only say what they would do.
+PROGRAMS = {
+    "terraform": 'echo "Apply complete! Resources: 1 added, 0 changed, 0 destroyed."',
+    "deploy": 'echo "deployed $*"',
+}
+
+
+def machine(world: World) -> World:
+    """Alice's machine as the pages have it: bob may approve, nothing has been run yet."""
+    world.set_up("alice@example.com", "bob")
+    for path in (world.config / "rules").iterdir():
+        path.unlink()
+    for name, script in PROGRAMS.items():
+        world.program(name, script)
+    world.env |= {
+        "STATE": str(world.state),
+        "NO_COLOR": "1",
+        "BOB": str(world.key("bob")),
+        "CI": "",
+    }
+    return world
+
+
+def approved_once(world: World) -> World:
+    """One ordinary command, then one that bob approved; the broker has stopped since."""
+    machine(world)
+    world.gatesh("-c", "echo hello")
+    asking = world.start("-c", "terraform apply -auto-approve")
+    done = world.approve(world.waiting(), "bob", "-m", "change 4711")
+    assert done.status == 0, done.words
+    assert asking.wait() == 0
+    done = world.gatesh("broker", "stop")
+    assert done.status == 0, done.words
+    return world
+
+
+SCENES = {"docs/verify-by-hand.md": approved_once, "docs/auditors.md": approved_once}
+
+
+def played(page: Page) -> list[tuple[str, int]]:
+    """Play the sessions of *page* in a world of its own."""
+    base = Path(tempfile.mkdtemp(prefix="gatesh-", dir="/tmp"))
+    world = World(base)
+    try:
+        SCENES.get(page.name, machine)(world)
+        return play(page.steps(), world.work, world.env)
+    finally:
+        world.end()
+        shutil.rmtree(base, ignore_errors=True)
