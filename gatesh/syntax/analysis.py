@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gatesh.model import Analysis, Kind
-from gatesh.syntax import findings, tables
+from gatesh.syntax import findings, tables, witness
 from gatesh.syntax.collect import Collector, Exhausted
+from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.follow import Follower
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.nodes import Script
 from gatesh.syntax.state import Shell
 from gatesh.syntax.values import field
-from gatesh.syntax.words import Unsure
 
 MAX_SCRIPT = 1 << 20  # characters; a longer script is opaque
 
@@ -51,11 +51,11 @@ def analyse(script: bytes, context: Context) -> Analysis:
         text = text.replace("\0", "\ufffd")
     elif "\ufffd" in text and script.decode("utf-8", "ignore") != text:
         problem = "is not UTF-8"
-    collector.add(Kind.SCRIPT, text, whole)
+    collector.add((Kind.SCRIPT, text, whole, (), (), "", ""))
     if problem:
-        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail=f"the script {problem}")
+        collector.finding(findings.OPAQUE, whole, f"the script {problem}")
     if len(text) > MAX_SCRIPT:
-        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail="the script is too large")
+        collector.finding(findings.OPAQUE, whole, "the script is too large")
     else:
         _follow(text, context, collector)
     return Analysis(
@@ -84,14 +84,17 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
             script = reader.read()
         except Unsure as problem:
             where = (min(problem.at, len(text)), len(text))
-            collector.add(Kind.FINDING, findings.OPAQUE, where, detail=str(problem))
+            collector.finding(findings.OPAQUE, where, str(problem))
             script = Script(reader.done)
+        else:
+            differs = witness.disagreement(text, reader.seen)
+            if differs is not None:
+                why = f"two readers disagree about {text[slice(*differs)][:40]!r}"
+                collector.finding(findings.OPAQUE, differs, why)
         follower.as_dash(text, whole)
         follower.script(script)
         follower.uncalled()
     except (Unsure, Exhausted) as problem:
-        collector.add(Kind.FINDING, findings.OPAQUE, whole, detail=str(problem))
+        collector.finding(findings.OPAQUE, whole, str(problem))
     except RecursionError:
-        collector.add(
-            Kind.FINDING, findings.OPAQUE, whole, detail="too many levels inside each other"
-        )
+        collector.finding(findings.OPAQUE, whole, "too many levels inside each other")

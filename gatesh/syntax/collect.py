@@ -33,23 +33,16 @@ class Collector:
         if self.commands > MAX_COMMANDS:
             raise Exhausted(f"more than {MAX_COMMANDS} commands")
 
-    def add(
-        self,
-        kind: Kind,
-        text: str,
-        span: tuple[int, int],
-        *,
-        also: tuple[str, ...] = (),
-        inside: tuple[str, ...] = (),
-        program: str = "",
-        detail: str = "",
-    ) -> None:
-        """Add one subject; *span* counts characters of the outermost script."""
-        key = (kind, text, span, also, inside, program, detail)
+    def add(self, key: Key) -> None:
+        """Add one subject, unless it is known; spans count characters of the outermost script."""
         if key not in self.found:
-            if len(self.found) >= MAX_SUBJECTS and kind is not Kind.FINDING:
+            if len(self.found) >= MAX_SUBJECTS and key[0] is not Kind.FINDING:
                 raise Exhausted(f"more than {MAX_SUBJECTS} subjects")
             self.found[key] = None
+
+    def finding(self, word: str, span: tuple[int, int], detail: str) -> None:
+        """Add a finding about the script as a whole."""
+        self.add((Kind.FINDING, word, span, (), (), "", detail))
 
     def subjects(self, script: str) -> tuple[Subject, ...]:
         """Return the subjects, their spans counted in bytes of *script*."""

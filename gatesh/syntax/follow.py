@@ -17,6 +17,7 @@ from gatesh.syntax.call import file_output, located
 from gatesh.syntax.collect import Collector
 from gatesh.syntax.environment import assigned, shadowing
 from gatesh.syntax.expand import Expander
+from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.nodes import (
     AndOr,
@@ -43,7 +44,6 @@ from gatesh.syntax.origins import WORD
 from gatesh.syntax.run import command as run_command
 from gatesh.syntax.state import Routine, Shell, hole
 from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, join, pieces, render
-from gatesh.syntax.words import Unsure
 
 MAX_DEPTH = 48  # scripts, functions and brackets inside each other while following
 MAX_COMBINATIONS = 16
@@ -86,10 +86,18 @@ class Follower:
 
     # ---- leaving marks ---------------------------------------------------
 
-    def add(self, kind: Kind, text: str, span: tuple[int, int], **more: object) -> None:
+    def add(
+        self,
+        kind: Kind,
+        text: str,
+        span: tuple[int, int],
+        also: tuple[str, ...] = (),
+        program: str = "",
+        detail: str = "",
+    ) -> None:
         """Add a subject that stands in the current frame."""
         frame = self.frame
-        self.collector.add(kind, text, frame.fixed or span, inside=frame.inside, **more)  # type: ignore[arg-type]
+        self.collector.add((kind, text, frame.fixed or span, also, frame.inside, program, detail))
 
     def finding(self, word: str, span: tuple[int, int], detail: str) -> None:
         """Add a finding.  In a script file, what is merely unknown is one quiet finding a file."""
@@ -214,7 +222,6 @@ class Follower:
             self._settle_directory()
             return output
         printed = [output]
-        leaving = False
         for op, pipeline in zip(item.ops, item.pipelines[1:], strict=True):
             before = shell.copy()
             self.leaving = False
@@ -224,10 +231,9 @@ class Follower:
             if op == "||" and self.leaving:
                 # `cd x || exit`: whoever comes past this is where he wanted to be.
                 shell.cwd, shell.vars, shell.cd_may_fail = before.cwd, before.vars, ()
-                leaving = True
-                continue
-            shell.merge(before) if op == "||" else self._maybe(before)
-        self.leaving = leaving and len(item.ops) == 0
+            elif shell.version != before.version:
+                shell.merge(before) if op == "||" else self._maybe(before)
+        self.leaving = False
         self._settle_directory()
         return Output(None, None, frozenset().union(*(o.origin for o in printed)))
 
@@ -426,29 +432,41 @@ class Follower:
                 self.written(files, NOTHING)
             return NOTHING
         expander = Expander(self)
-        fields = self.words(expander, words)
+        fields = self.words(expander, words, node.declares)
         if node.assigns:
             # `A=1 cmd $A`: words are expanded before the assignments are made.
             temporary = [self.assign(assign, words[0].plain or "?") for assign in node.assigns]
         else:
             temporary = []
-        variants = [fields]
+        variants: list[list[Field]] = [fields]
         if expander.open:
-            variants += self._variants(expander, words)
-        outputs = []
+            variants += self._variants(expander, words, node.declares)
+        if not node.redirs:
+            return self._each(variants, span, temporary)
         with self.redirected(node.redirs) as files:
-            for made in variants:
-                if made:
-                    outputs.append(run_command(self, made, span, temporary))
-        output = outputs[0] if len(outputs) == 1 else either(outputs)
+            output = self._each(variants, span, temporary)
         if files:
             self.written(files, output)
             return NOTHING
         return output
 
-    def words(self, expander: Expander, words: list[Word]) -> list[Field]:
+    def _each(
+        self, variants: list[list[Field]], span: tuple[int, int], temporary: Temporary
+    ) -> Output:
+        outputs = []
+        for made in variants:
+            if made:
+                outputs.append(run_command(self, made, span, temporary))
+                continue
+            for name, value in temporary:
+                # `A=1 $empty`: without a command the assignments stay.
+                old = self.shell.lookup(name) if len(variants) > 1 else ()
+                self.shell.set(name, *dict.fromkeys((*old, value)))
+        return outputs[0] if len(outputs) == 1 else either(outputs)
+
+    def words(self, expander: Expander, words: list[Word], declares: bool) -> list[Field]:
         """Expand *words*, those that are assignments to `declare` and its kind as well."""
-        if all(word.assign is None for word in words):
+        if not declares:
             return expander.fields(words)
         fields: list[Field] = []
         for word in words:
@@ -462,7 +480,9 @@ class Follower:
             )
         return fields
 
-    def _variants(self, expander: Expander, words: list[Word]) -> Iterator[list[Field]]:
+    def _variants(
+        self, expander: Expander, words: list[Word], declares: bool
+    ) -> Iterator[list[Field]]:
         """Yield the other combinations of variables with several values."""
         choices: list[dict[str, int]] = [{}]
         for name, count in expander.open.items():
@@ -473,7 +493,7 @@ class Follower:
                              "too many combinations of values to look at each")  # fmt: skip
                 break
         for choice in choices[1:]:
-            yield self.words(Expander(self, choice), words)
+            yield self.words(Expander(self, choice), words, declares)
 
     def assign(self, assign: Assign, command: str) -> tuple[str, Choice]:
         """Make an assignment, for the command only if there is one; return name and value."""
@@ -493,6 +513,12 @@ class Follower:
         self.add(Kind.ENV, f"{assign.name}={shown}", span)
         assigned(self, assign.name, value, span)
         if command and command != "declare":
+            if assign.append:
+                old = self.shell.lookup(assign.name)
+                known = (
+                    len(old) == 1 and not isinstance(old[0], Array) and not isinstance(value, Array)
+                )
+                value = join([*pieces(old[0] or ""), *pieces(value)]) if known else hole(shown)  # type: ignore[arg-type]
             return assign.name, value
         shell = self.shell
         if assign.name in shell.integers and ("$(" in shown or "`" in shown):

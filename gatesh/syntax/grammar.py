@@ -7,8 +7,7 @@ raises `Unsure`.  `witness` asks tree-sitter for a second opinion.
 
 from __future__ import annotations
 
-import re
-
+from gatesh.syntax.expansions import END, METACHARACTERS, Unsure
 from gatesh.syntax.nodes import (
     AndOr,
     Case,
@@ -28,10 +27,7 @@ from gatesh.syntax.nodes import (
     While,
     Word,
 )  # fmt: skip
-from gatesh.syntax.simple import CLOSERS, SimpleReader
-from gatesh.syntax.words import END, METACHARACTERS, Unsure
-
-_PARENTHESES = re.compile(r"[ \t]*\([ \t]*\)")
+from gatesh.syntax.simple import CLOSERS, PARENTHESES, SimpleReader
 
 
 class Reader(SimpleReader):
@@ -85,7 +81,8 @@ class Reader(SimpleReader):
                 item.background = True
                 self.at += 1
             elif c != "\n":
-                if c == "\\" or c not in ")\0;":
+                # `{ (ls) }`: after a closing bracket reserved words count again.
+                if c not in ")\0;" and self._reserved() not in CLOSERS:
                     self._unexpected()
                 items += line
                 return
@@ -105,6 +102,7 @@ class Reader(SimpleReader):
 
     def _pipeline(self) -> Pipeline:
         start = self.at
+        self.seen.starts.add(start)  # `time` and `!` stand before the command
         word = self._reserved()
         while word in ("!", "time"):
             if word == "!" and self.text[self.at + 1] == "(" and "extglob" in self.text:
@@ -149,7 +147,9 @@ class Reader(SimpleReader):
         word = self._reserved()
         if not word:
             return self._simple()
-        if word in CLOSERS or word in ("!", "time"):
+        if word == "time":
+            return self._simple()  # after `|` it is the program of that name
+        if word in CLOSERS or word == "!":
             self._unexpected(f"unexpected `{word}`")
         self.at += len(word)
         self.enter()
@@ -323,7 +323,7 @@ class Reader(SimpleReader):
 
     def function_body(self, name: str, start: int) -> Function:
         """Read the rest of a definition, from the parentheses on."""
-        parentheses = _PARENTHESES.match(self.text, self.at)
+        parentheses = PARENTHESES.match(self.text, self.at)
         if parentheses is not None:
             self.at = parentheses.end()
         self._newlines()

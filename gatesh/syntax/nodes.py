@@ -101,6 +101,7 @@ class Simple:
     redirs: list[Redir]
     start: int
     end: int
+    declares: bool = False  # some words are assignments: `export A=1`
 
 
 @dataclass(slots=True)

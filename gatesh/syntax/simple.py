@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from typing import NoReturn
 
+from gatesh.syntax.expansions import END, METACHARACTERS, Unsure
 from gatesh.syntax.nodes import (
     Assign,
     Command,
@@ -17,7 +18,7 @@ from gatesh.syntax.nodes import (
     Sum,
     Word,
 )
-from gatesh.syntax.words import END, METACHARACTERS, Unsure, WordReader
+from gatesh.syntax.words import WordReader
 
 _BLANK = re.compile(r"(?:[ \t]|\\\n)+")
 _RESERVED = re.compile(
@@ -30,6 +31,7 @@ _REDIRECTION = re.compile(
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
 # Words that dash takes for programs.
 BASH_ONLY = frozenset({"[[", "function", "coproc", "time", "select"})
+PARENTHESES = re.compile(r"[ \t]*\([ \t]*\)")
 _DECLARERS = frozenset({"declare", "typeset", "local", "export", "readonly"})
 CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
 RESERVED = CLOSERS | {
@@ -130,7 +132,12 @@ class SimpleReader(WordReader):
                 redirs.append(self._redirection(found))
                 continue
             if c == "(":
-                if len(words) == 1 and not assigns and not redirs:
+                if (
+                    len(words) == 1
+                    and not assigns
+                    and not redirs
+                    and PARENTHESES.match(text, self.at)
+                ):
                     return self.function_body(self._literal(words[0]), start)
                 self._unexpected()
             if (not words or declares) and (assign := self._assignment()) is not None:
@@ -149,7 +156,9 @@ class SimpleReader(WordReader):
             self._unexpected()
         if words and words[0].plain is None and self._spells_reserved(words[0]):
             raise Unsure("a reserved word is split by a line continuation", words[0].start)
-        return Simple(assigns, words, redirs, start, self.at)
+        if words:
+            self.seen.starts.add(words[0].start)
+        return Simple(assigns, words, redirs, start, self.at, declares)
 
     def _spells_reserved(self, word: Word) -> bool:
         raw = self.text[word.start : word.end]
@@ -256,6 +265,7 @@ class SimpleReader(WordReader):
                 break
             lines.append(line + "\n")
         body = "".join(lines)
+        self.seen.apart.append((start, self.at))
         if redir.quoted or not ("$" in body or "`" in body or "\\" in body):
             redir.target = Word((Lit(body, True),), start, self.at)
         else:

@@ -142,9 +142,7 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
         return Output()
     if rest[0].text[:1] == "-" and len(rest[0].text) > 1:
         # An option the table does not know: what follows it may be its value or the program.
-        call.f.finding(
-            findings.DYNAMIC_PROGRAM, call.span_of(rest), f"{label} {rest[0].text} …"
-        )
+        call.f.finding(findings.DYNAMIC_PROGRAM, call.span_of(rest), f"{label} {rest[0].text} …")
     if wrapper.joined:
         return shells.nested(call, code_field(rest), label, foreign=wrapper.foreign)
     return inner(call, rest, label, foreign=wrapper.foreign, temporary=temporary)

@@ -52,16 +52,17 @@ class World:
         cwd = self.root / f"cwd{self.counter}"
         cwd.mkdir()
         (cwd / "file.txt").write_text("rm from-file\n")
-        self.log.write_bytes(b"")
+        log = self.root / f"log{self.counter}"  # a late writer of the line before has its own
+        log.write_bytes(b"")
         try:
             subprocess.run(
                 [shutil.which("bash") or "bash", "-c", line + "\nwait"],
-                cwd=cwd, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                cwd=cwd, env={**self.env, "STUB_LOG": str(log)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=10, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             pytest.skip("the generated line does not end")
-        records = self.log.read_bytes().decode("utf-8", "replace").split("\036")
+        records = log.read_bytes().decode("utf-8", "replace").split("\036")
         shutil.rmtree(cwd)
         return [record.split("\037")[:-1] for record in records if record]
 
