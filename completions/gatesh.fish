@@ -1,0 +1,1 @@
+complete --command gatesh --no-files --arguments "(env _GATESH_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) gatesh)" --condition "env _GATESH_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) gatesh"
