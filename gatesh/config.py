@@ -8,6 +8,7 @@ GATESH_HOME=DIR                      puts all of them under DIR as config/, stat
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pwd
 import re
@@ -122,10 +123,15 @@ class Config:
 
     def binds(self, name: str) -> bool:
         """Tell whether the environment variable *name* is part of what is approved."""
-        return any(
-            name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-            for pattern in self.bind_env
-        )
+        exact, prefixes = _binding(self.bind_env)
+        return name in exact or name.startswith(prefixes)
+
+
+@functools.cache
+def _binding(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    # Asked for every variable of every call.
+    exact = frozenset(name for name in patterns if not name.endswith("*"))
+    return exact, tuple(name[:-1] for name in patterns if name.endswith("*"))
 
 
 def load(path: Path) -> Config:

@@ -93,13 +93,14 @@ class Recorder:
         self.streams: dict[str, _Stream] = {}
         self.timing: _Stream | None = None
         self.last: tuple[float, str, int] | None = None
-        directory.mkdir(mode=0o700)
 
     def write(self, letter: str, data: bytes | memoryview) -> None:
         """Record *data* as output on the stream `o`, `e` or `t`."""
         with self.lock:
             stream = self.streams.get(letter)
             if stream is None:
+                # Made with the first byte: most of what agents run prints on one stream or none.
+                self.directory.mkdir(mode=0o700, exist_ok=True)
                 path = self.directory / NAMES[letter]
                 stream = self.streams[letter] = _Stream(path, self.limits)
             stream.write(data)

@@ -1,0 +1,100 @@
+"""Transcripts: byte-exact, ordered, bounded, and nothing lost between head and tail."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatesh.document import sha256
+from gatesh.transcript.player import play
+from gatesh.transcript.recorder import Limits, Recorder
+
+
+class Shelf:
+    """Keeps blobs in memory."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def put(self, data):
+        self.kept[sha256(data)] = data
+        return sha256(data)
+
+    def adopt(self, path):
+        data = path.read_bytes()
+        path.unlink()
+        return self.put(data), len(data)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 0.001
+        return self.now
+
+
+CHUNKS = st.lists(st.tuples(st.sampled_from("oe"), st.binary(min_size=1, max_size=40)), max_size=30)
+
+
+@given(CHUNKS)
+def test_what_is_played_is_what_was_written(tmp_path_factory, chunks):
+    shelf = Shelf()
+    recorder = Recorder(tmp_path_factory.mktemp("t") / "id", Limits(), Clock())
+    for letter, data in chunks:
+        recorder.write(letter, data)
+
+    streams = recorder.finish(shelf.adopt, shelf.put)
+    played = list(play(streams, shelf.kept.__getitem__))
+
+    for letter, name in (("o", "stdout"), ("e", "stderr")):
+        written = b"".join(data for where, data in chunks if where == letter)
+        assert b"".join(c.data for c in played if c.stream == name) == written
+        if written:
+            assert streams[name]["sha256"] == hashlib.sha256(written).hexdigest()
+            assert streams[name]["bytes"] == len(written)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=40))
+def test_a_long_stream_keeps_head_tail_length_and_digest(tmp_path_factory, chunks):
+    """
+    Two hundred megabytes of output must not fill the disk, nor hide how long it was.
+    """
+    shelf = Shelf()
+    recorder = Recorder(tmp_path_factory.mktemp("t") / "id", Limits(head=100, tail=30), Clock())
+    for data in chunks:
+        recorder.write("o", data)
+    written = b"".join(chunks)
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+    played = list(play({"stdout": stream}, shelf.kept.__getitem__))
+
+    assert stream["bytes"] == len(written)
+    assert stream["sha256"] == hashlib.sha256(written).hexdigest()
+    beyond = len(written) - 100
+    if beyond <= 0:
+        assert stream["kept"] == "all"
+        assert b"".join(c.data for c in played) == written
+    else:
+        kept = stream["kept"]
+        assert shelf.kept[kept["head"][1]] == written[:100]
+        assert shelf.kept[kept["tail"][1]] == written[-min(beyond, 30) :]
+        assert sum(c.gap for c in played) == max(0, beyond - 30)
+        assert b"".join(c.data for c in played) == written[:100] + written[-min(beyond, 30) :]
+
+
+def test_what_comes_after_the_shells_end_is_a_record_of_its_own(tmp_path):
+    shelf = Shelf()
+    recorder = Recorder(tmp_path / "id", Limits())
+    recorder.write("o", b"first")
+    recorder.finish(shelf.adopt, shelf.put)
+    recorder.write("o", b"late")
+
+    late = recorder.finish(shelf.adopt, shelf.put)
+
+    assert shelf.kept[late["stdout"]["sha256"]] == b"late"
