@@ -16,6 +16,7 @@ from typing import Any
 from gatesh import document
 from gatesh.approval import request as requests
 from gatesh.approval.roster import Roster
+from gatesh.bridge import is_bridge
 from gatesh.config import Config
 from gatesh.model import (
     Analysis,
@@ -209,10 +210,10 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
         return []
     found = []
     named = requests.text_of(call.env.get(b"BASH_ENV", b""))
-    if named and not called.interactive and not called.login:
+    if named and not called.interactive:
         path = posixpath.join(str(call.cwd()["path"]), named)
         code = call.read(path)
-        if code is not None:
+        if code is not None and not is_bridge(code):
             found.append((f"BASH_ENV={named}", code))
     for name, value in call.env.items():
         if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):

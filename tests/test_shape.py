@@ -25,7 +25,7 @@ ROWS = [
     {"case", "bells", "caller"},
     {"syntax", "policy", "approval", "ledger", "transcript"},
     {"keys"},
-    {"words", "config"},
+    {"words", "config", "bridge"},
     {"client"},
     {"model", "visible", "wire", "socketpath"},
     {"document"},
