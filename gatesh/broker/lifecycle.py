@@ -49,6 +49,9 @@ def run(places: Places, notify: int | None) -> int:
     def tell(words: str) -> None:
         if notify is not None:
             os.write(notify, words.encode("utf-8", "replace")[:4000])
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(null, 2)  # whoever started us reads it to its end
+            os.close(null)
             os.close(notify)
 
     try:
@@ -63,14 +66,15 @@ def run(places: Places, notify: int | None) -> int:
                 server.kill_running()
             return 0 if asked else 125
     except GateshError as error:
+        # Told first: until then standard error is where whoever started us listens.
+        tell(f"{error.exit_code}\n{error.hint or ''}\n{error}")
         log.error("%s", error)
         if notify is None:
             raise
-        tell(f"{error.exit_code}\n{error.hint or ''}\n{error}")
         return error.exit_code
     except OSError as problem:
-        log.exception("the broker cannot run")
         tell(f"125\nsee {places.state / 'broker.log'}\n{problem}")
+        log.exception("the broker cannot run")
         if notify is None:
             print(render(GateshError(str(problem))))
         return 125

@@ -77,8 +77,9 @@ def launch(environ: "dict[bytes, bytes]") -> None:
                 posix._exit(0)
             null = posix.open(b"/dev/null", posix.O_RDWR)
             posix.dup2(told, 3, True)
-            for fd in (0, 1, 2):
+            for fd in (0, 1):
                 posix.dup2(null, fd, True)
+            posix.dup2(told, 2, True)  # what Python says when it cannot even begin
             posix.closerange(4, 1 << 16)
             posix.umask(0o077)
             posix.execve(
@@ -100,8 +101,10 @@ def launch(environ: "dict[bytes, bytes]") -> None:
     if words != b"ready\n":
         status, _, rest = words.partition(b"\n")
         hint, _, what = rest.partition(b"\n")
+        if not status.isdigit():  # not its own words: the last line of a traceback
+            status, hint, what = b"", b"", words.strip().rpartition(b"\n")[2]
         raise Trouble(
             b"the broker could not start: " + (what.strip() or b"it stopped without a word"),
             hint.strip() or b"run `gatesh broker run` to see why",
-            int(status) if status.isdigit() else TROUBLE,
+            int(status or TROUBLE),
         )

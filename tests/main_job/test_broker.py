@@ -254,3 +254,16 @@ def test_sixty_callers_at_once_are_all_served(world):
     assert sorted(results) == sorted(f"{n}\n".encode() for n in range(60))
     until(lambda: world.question("status")["descriptors"] <= before["descriptors"] + 2)
     assert world.audit()["ok"]
+
+
+def test_a_broker_that_cannot_even_begin_says_why(world):
+    """
+    A half installed package, a missing library: the agent's human reads the reason, not "failed".
+    """
+    world.home.mkdir(mode=0o700)
+    (world.home / "state").symlink_to("/dev/null")
+
+    done = world.gatesh("-c", "echo never")
+
+    assert done.status in (78, 125) and done.out == b""
+    assert "the broker could not start" in done.words and "hint:" in done.words
