@@ -27,7 +27,7 @@ ROWS = [
     {"keys"},
     {"words", "config", "bridge"},
     {"client"},
-    {"model", "visible", "wire", "socketpath"},
+    {"model", "visible", "wire", "socketpath", "sensitive"},
     {"document"},
     {"errors"},
 ]
@@ -39,7 +39,7 @@ EDGE = {
     "policy.packs", "approval.rosterfile",
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
-    "ledger.audit", "ledger.lock", "ledger.prover",
+    "ledger.audit", "ledger.examine", "ledger.lock", "ledger.prover",
 }  # fmt: skip
 
 

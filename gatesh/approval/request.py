@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,17 +28,11 @@ from gatesh import document
 from gatesh.approval.request_shape import problems
 from gatesh.document import MalformedDocument
 from gatesh.model import CodeFile, Invocation, Need
+from gatesh.sensitive import secret_looking
 
 TYPE = "gatesh/request/v1"
 INLINE = 16 * 1024  # bytes of script that stand in the document itself
 LONGEST = 8 * 1024 * 1024  # bytes of a request document
-
-_SECRET = re.compile(
-    r"SECRET|TOKEN|PASS(WD|WORD|PHRASE)?|PWD|CREDENTIAL|(^|_)(KEY|PAT|AUTH|DSN|COOKIE|SESSION)(_|$)"
-    r"|APIKEY|ACCESS_?KEY|PRIVATE|_URL$|_URI$|CONNECTION_STRING",
-    re.IGNORECASE,
-)
-_NOT_SECRET = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "AWS_SESSION_NAME"})
 
 
 # ---- the parts -------------------------------------------------------------
@@ -85,15 +78,6 @@ def invocation_document(call: Invocation) -> dict[str, Any]:
 def cwd_document(path: bytes, device: int, inode: int) -> dict[str, Any]:
     """Return the working directory: a name can be moved to another directory, an inode not."""
     return {"dev": device, "ino": inode, "path": text_of(path)}
-
-
-def secret_looking(name: str) -> bool:
-    """Whether a variable of this name probably holds something not to be shown or kept.
-
-    >>> [secret_looking(n) for n in ("AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "PATH", "PWD")]
-    [True, True, False, False]
-    """
-    return name not in _NOT_SECRET and _SECRET.search(name) is not None
 
 
 def env_document(values: Mapping[bytes, bytes], salt: bytes) -> dict[str, Any]:

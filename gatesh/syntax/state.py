@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gatesh.sensitive import secret_looking
 from gatesh.syntax.nodes import Command
 from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, holes, join, pieces
 
@@ -118,7 +119,8 @@ class Shell:
             return (" \t\n",)
         value = self.env.get(name)
         if value is not None:
-            return (value,)
+            # What a secret is set to belongs in no finding, no request and no log.
+            return (hole("$" + name),) if secret_looking(name) else (value,)
         if name == "SHELL" and self.sure:
             return ("/bin/bash",)
         if name in OWN_VARIABLES:

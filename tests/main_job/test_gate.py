@@ -205,7 +205,10 @@ def test_secrets_in_the_environment_are_not_written_down(world):
     world.settings("hold: 0\n")
     world.set_up()
 
-    world.gatesh("-c", "guarded", env={"AWS_SECRET_ACCESS_KEY": "hunter2-hunter2"})
+    secret = {"AWS_SECRET_ACCESS_KEY": "hunter2-hunter2"}
+    world.gatesh(
+        "-c", 'guarded "$AWS_SECRET_ACCESS_KEY"; sudo -n x $AWS_SECRET_ACCESS_KEY', env=secret
+    )
 
     everything = b"".join(p.read_bytes() for p in world.state.rglob("*") if p.is_file())
     assert b"AWS_SECRET_ACCESS_KEY" in everything
