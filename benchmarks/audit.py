@@ -81,6 +81,7 @@ def best(work: Callable[[], None], times: int = 3) -> float:
 def measure(state: Path, vkey: str) -> None:
     files = sorted((state / "ledger").glob("log*.jsonl"))
     memory: list[int] = []
+    work: list[float] = []
 
     def hash_and_parse() -> None:
         subprocess.run(["sha256sum", *files], check=True, stdout=subprocess.DEVNULL)
@@ -99,6 +100,7 @@ def measure(state: Path, vkey: str) -> None:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         memory.append(used.ru_maxrss)
+        work.append(used.ru_utime + used.ru_stime)
         if child.returncode:
             raise SystemExit("the audit found something in a log that was just written")
 
@@ -108,6 +110,7 @@ def measure(state: Path, vkey: str) -> None:
     print(f"bytes       {size / 1e6:10,.1f} MB in {len(files)} files")
     print(f"floor       {floor:10,.2f} s   sha256sum and a JSON parse, one core")
     print(f"audit       {whole:10,.2f} s   gatesh audit, {os.cpu_count()} cores")
+    print(f"work        {min(work):10,.2f} s   of all its processes together")
     print(f"ratio       {whole / floor:10,.2f}")
     print(f"memory      {max(memory) / 1024:10,.0f} MiB in the largest process")
 

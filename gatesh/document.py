@@ -50,8 +50,8 @@ def _no_constant(name: str) -> Any:
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
-def read(data: bytes) -> dict[str, Any]:
-    """Parse one document; raise `MalformedDocument` for anything `write` would not have written."""
+def parse(data: bytes) -> dict[str, Any]:
+    """Parse a document that was read before: any spelling of a JSON object with unique keys."""
     try:
         value = _DECODER.decode(data.decode("ascii"))
     except MalformedDocument:
@@ -60,6 +60,12 @@ def read(data: bytes) -> dict[str, Any]:
         raise MalformedDocument(f"not a line of JSON: {problem}") from None
     if not isinstance(value, dict):
         raise MalformedDocument("not a JSON object")
+    return value
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """Parse one document; raise `MalformedDocument` for anything `write` would not have written."""
+    value = parse(data)
     if write(value) != data:
         raise MalformedDocument("not in canonical form (sorted keys, no spaces, ASCII)")
     return value

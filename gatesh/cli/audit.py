@@ -38,6 +38,16 @@ def audit(
         list[Path] | None,
         typer.Option("--head", metavar="FILE", help="A checkpoint somebody kept elsewhere."),
     ] = None,
+    since_head: Annotated[
+        Path | None,
+        typer.Option(
+            "--since-head", metavar="FILE", help="Verify what came after this verified head."
+        ),
+    ] = None,
+    save_head: Annotated[
+        Path | None,
+        typer.Option("--save-head", metavar="FILE", help="Keep the head when all of it holds."),
+    ] = None,
     vkey: proof.VKey = None,
     state: proof.StateDir = None,
 ) -> None:
@@ -46,7 +56,12 @@ def audit(
     Everything is computed again from the bytes; nothing is changed.  Exit status
     0 when all of it holds, 1 when something does not.
 
+    With --since-head the entries before that head must be unchanged and are not
+    judged again; their transcripts are not read.
+
     Example: gatesh audit --head bobs-head.txt
+
+    Example: gatesh audit --since-head last.head --save-head last.head
     """
     if context.invoked_subcommand is not None:
         return
@@ -63,7 +78,10 @@ def audit(
         known_heads=heads,
         checks=Checks(_verify, _quorum_met),
         progress=_progress() if sys.stderr.isatty() and not as_json else None,
+        since=None if since_head is None else _read_head(since_head, vkey),
     )
+    if save_head is not None and report.ok:
+        _save(save_head, report.checkpoint)
     typer.echo(json.dumps(_document(report), indent=2) if as_json else _words(report, given))
     raise typer.Exit(0 if report.ok else 1)
 
@@ -108,6 +126,15 @@ def _read_head(path: Path, vkey: str | None) -> Head:
         ) from None
 
 
+def _save(path: Path, checkpoint: bytes) -> None:
+    try:
+        beside = path.with_name(f"{path.name}.tmp")
+        beside.write_bytes(checkpoint)
+        beside.replace(path)
+    except OSError as problem:
+        raise UsageError(f"the head cannot be kept in {path}: {problem.strerror}") from None
+
+
 _CONTRADICTED = frozenset({"forked", "older-than-known-head"})
 
 
@@ -139,6 +166,7 @@ def _document(report: Report) -> dict[str, Any]:
         "transcripts_bytes": report.transcripts_bytes,
         "seen_by": dict(report.seen_by),
         "protected_until": report.protected_until,
+        "since": report.since,
         "findings": [
             {
                 "code": f.code,
@@ -165,6 +193,11 @@ def _words(report: Report, given: Mapping[str, Head]) -> str:
         if report.ok
         else f"computed: size {count}, head {base64.b64encode(report.head.root).decode()}",
     ]
+    if report.since and report.ok:
+        lines.append(
+            f"the first {_count(report.since, 'entry', 'entries')} are unchanged since the audit"
+            " that kept --since-head; they were not judged again"
+        )
     if not any(found.code in _CONTRADICTED for found in report.findings):
         lines += [
             f"contains what {visible(file)} saw: the first"

@@ -4,11 +4,13 @@
 
 Nothing is locked and nothing written, so it can run beside the broker: the
 checkpoint is read first, then exactly the entries that it covers.  Memory does
-not grow with the log but for 16 bytes per entry.
+not grow with the log but for some 20 bytes per entry.  Lines are examined in other
+processes (`examine`); here they are put in order and their story is followed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,23 +19,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatesh import document
-from gatesh.ledger import entry as entries
 from gatesh.ledger import note, tiles
 from gatesh.ledger.blobcheck import BlobCheck
 from gatesh.ledger.checks import Checks
+from gatesh.ledger.examine import Examiner, examine, workers
 from gatesh.ledger.findings import AuditFinding, Findings
 from gatesh.ledger.journal import CURRENT, SPLIT, numbered
 from gatesh.ledger.lives import Lives
-from gatesh.ledger.merkle import HASH, WIDTH, Head, Tree, leaf_hash
+from gatesh.ledger.merkle import HASH, WIDTH, Head, Tree
 from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note
 from gatesh.ledger.order import Order
 from gatesh.ledger.reading import Directory, Log
-from gatesh.ledger.tiles import ENTRIES, Tile
+from gatesh.ledger.tiles import Tile
 
 Progress = Callable[[int, int], None]
 
 PATIENCE_S = 0.1  # a round of the broker takes less
 
+_MOST: Final = 1000  # changed entries that are named one by one
 _OWN: Final = frozenset({".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine"})
 _PASSING: Final = frozenset({"checkpoint.tmp", "log.jsonl.tmp", "vkey.tmp"})
 
@@ -44,7 +47,8 @@ class Report:
 
     `protected_until` is the size up to which a second person's signature, or a
     head from outside, holds the history still; what comes after is protected
-    only by the machine that writes it.
+    only by the machine that writes it.  The first `since` entries were taken as
+    verified before.
     """
 
     ok: bool
@@ -57,6 +61,8 @@ class Report:
     findings: tuple[AuditFinding, ...]
     seen_by: Mapping[str, int] = field(default_factory=dict)
     protected_until: int = 0
+    since: int = 0
+    checkpoint: bytes = b""  # as it was stored
 
 
 def audit(
@@ -66,15 +72,19 @@ def audit(
     known_heads: Sequence[Head] = (),
     checks: Checks | None = None,
     progress: Progress | None = None,
+    since: Head | None = None,
 ) -> Report:
     """Audit the log and blobs in the directory *state*.
 
     *vkey* is the log's key as somebody outside remembers it; without it the one
     that lies beside the log is taken, and the report says so.  *known_heads* are
     heads that were seen before.  *checks* verifies decisions; without it they are
-    only compared.  Raises `NotFound` when there is no log at all.
+    only compared.  *since* is the head of an audit that found nothing: the entries
+    before it must be unchanged, and are otherwise taken as that audit left them;
+    their signatures and blobs are not read again.  Raises `NotFound` when there is
+    no log at all.
     """
-    return _Audit(Path(state), vkey, known_heads, checks, progress).run()
+    return _Audit(Path(state), vkey, known_heads, checks, progress, since).run()
 
 
 class _Audit:
@@ -85,10 +95,13 @@ class _Audit:
         known_heads: Sequence[Head],
         checks: Checks | None,
         progress: Progress | None,
+        since: Head | None,
     ) -> None:
+        self.state, self.since = state, since.size if since else 0
         self.findings = Findings()
         self.directory = Directory(state / "ledger", self.findings)
-        self.vkey, self.known_heads = vkey, known_heads
+        self.vkey = vkey
+        self.known_heads = [*known_heads, *([since] if since else [])]
         self.progress = progress or (lambda done, total: None)
         self.log = Log(self.directory)
         self.tree = Tree(self.log.leaves)
@@ -97,6 +110,7 @@ class _Audit:
         self.checks = checks
         self.differs: list[int] = []  # entries whose hash is not the one in its tile
         self.bad_tiles: list[tuple[str, Tile]] = []
+        self.transcripts_bytes = 0
 
     def run(self) -> Report:
         try:
@@ -119,6 +133,7 @@ class _Audit:
             checks=self.checks,
         )
         self._read(size)
+        self.findings.muted = False
         self._root(claimed, stored)
         self._files(stored)
         self._tiles(stored)
@@ -133,10 +148,12 @@ class _Audit:
             self.tree.head(),
             requests.count,
             requests.signatures,
-            self.blobs.transcripts_bytes,
+            self.transcripts_bytes,
             self.findings.result(),
             dict(sorted(requests.seen_by.items())),
             max([protected, *requests.seen_by.values()]),
+            min(self.since, self.tree.size),
+            stored or b"",
         )
 
     # ---- key and checkpoint ----
@@ -191,40 +208,30 @@ class _Audit:
     # ---- lines ----
 
     def _read(self, size: int) -> None:
-        for block in self.log.blocks(size):
-            first = self.tree.size
-            leaves = [leaf_hash(line) for line in block]
-            self.tree.extend(leaves)
-            for n, line in enumerate(block, first):
-                self._entry(n, line)
-            self._block_tiles(first, block, leaves)
-            self.progress(self.tree.size, size)
+        examiner = Examiner(self.state, self.since)
+        batches = examine(self.log.blocks(size), examiner, size, workers())
+        with contextlib.closing(batches):
+            for batch in batches:
+                self.tree.extend(batch.leaves)
+                for code, n, meaning in batch.said:
+                    self.findings.add(code, n, meaning)
+                for place, n in batch.misplaced:
+                    self.order.take(place, n)
+                self.bad_tiles += batch.bad_tiles
+                self.differs += batch.differs[: _MOST - len(self.differs)]
+                self.transcripts_bytes += batch.transcripts_bytes
+                self.blobs.named(batch.before, before=True)
+                self.blobs.named(batch.digests)
+                for entry in batch.entries:
+                    self._entry(entry)
+                self.progress(self.tree.size, size)
 
-    def _entry(self, n: int, line: bytes) -> None:
-        try:
-            entry = entries.decode(line)
-        except entries.MalformedEntry as problem:
-            self.findings.add("entry-malformed", n, str(problem))
-            return
-        self.order.take(n, entry["n"])
-        faults = entries.faults(entry)
-        for fault in faults:
-            self.findings.add("entry-shape", n, f"{entry['type']}: {fault}")
-        for name, value in entry.items():
-            if name[-6:] == "sha256":
-                self.blobs.named(value, name)
-            elif name == "streams":
-                self.blobs.named_streams(value)
-        if faults:
-            return
-        if "streams" in entry:
-            for sha, length in entries.kept_blobs(entry):
-                self.blobs.transcript(sha, length, n)
-        if entry["type"] == "command.submitted" and entry.get("script") is None:
-            self.blobs.present(entry["script_sha256"], n)
-        elif entry["type"] == "ledger.recovered":
+    def _entry(self, entry: Mapping[str, Any]) -> None:
+        trusted = entry["n"] < self.since
+        self.findings.muted = self.lives.requests.trusted = trusted
+        if entry["type"] == "ledger.recovered" and not trusted:
             self._recovered(entry)
-        self.lives.take({**entry, "n": n})
+        self.lives.take(entry)
 
     def _recovered(self, entry: Mapping[str, Any]) -> None:
         sha, n = entry["quarantine_sha256"], entry["n"]
@@ -283,25 +290,6 @@ class _Audit:
             return False
 
     # ---- tiles ----
-
-    def _block_tiles(self, first: int, block: list[bytes], leaves: list[bytes]) -> None:
-        index = first // WIDTH
-        place = Tile(0, index, len(block))
-        data = self.directory.read(place.path)
-        if data is None:
-            self.bad_tiles.append(("tile-missing", place))
-        elif data != b"".join(leaves):
-            self.bad_tiles.append(("tile-wrong", place))
-            if len(self.differs) < 1000:
-                self.differs += [
-                    first + i for i, leaf in enumerate(leaves) if data[i * HASH :][:HASH] != leaf
-                ]
-        place = Tile(ENTRIES, index, len(block))
-        data = self.directory.read(place.path)
-        if data is None:
-            self.bad_tiles.append(("tile-missing", place))
-        elif data != tiles.bundle(block):
-            self.bad_tiles.append(("tile-wrong", place))
 
     def _tiles(self, stored: bytes | None) -> None:
         if not self.findings.has("root-mismatch"):

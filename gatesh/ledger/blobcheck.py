@@ -11,77 +11,85 @@ import os
 import re
 import stat
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from gatesh.ledger.findings import Findings
+from gatesh.ledger.findings import Findings, Said
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LARGEST: Final = 1 << 26  # of a document that is read whole
 
-Said = Callable[[str], str]
+
+class Shelves:
+    """The files of a blob store, looked at without reading them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.root = directory / "sha256"
+
+    def path(self, sha: str) -> Path:
+        """Return where the blob would lie."""
+        return self.root / sha[:2] / sha
+
+    def stat(self, sha: str) -> os.stat_result | None:
+        """Return what the file system says of a blob; None when there is no plain file."""
+        try:
+            found = os.lstat(f"{self.root}/{sha[:2]}/{sha}")
+        except OSError:
+            return None
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def has(self, sha: str) -> bool:
+        """Tell whether the blob is there."""
+        return self.stat(sha) is not None
+
+    def transcript(self, sha: str, size: int, index: int, said: Said) -> int:
+        """Say if a kept part of a stream is not there with its length; return the bytes there."""
+        found = self.stat(sha)
+        if found is None:
+            said.add("transcript-missing", index, f"blob {sha} is not there")
+        elif found.st_size != size:
+            said.add(
+                "transcript-changed", index, f"blob {sha} has {found.st_size:,} bytes, not {size:,}"
+            )
+        else:
+            return size
+        return 0
 
 
 class BlobCheck:
     """The blob store of the log under audit."""
 
     def __init__(self, directory: Path, findings: Findings) -> None:
-        self._root = directory / "sha256"
+        self._shelves = Shelves(directory)
+        self._root = self._shelves.root
         self._findings = findings
         self._named = [array("Q") for _ in range(256)]
+        self._before = [array("Q") for _ in range(256)]
         self._missing: set[tuple[str, int]] = set()
-        self._recent: dict[str, Any] = {}
-        self.transcripts_bytes = 0
+        self._recent: list[set[str]] = [set(), set()]
 
-    def named(self, value: Any, field: str = "") -> None:
-        """Take note of a digest, so that its blob is not called extra."""
-        if field and self._recent.get(field) == value:
-            return  # rules and roster stay the same from entry to entry
-        self._recent[field] = value
-        if isinstance(value, str) and len(value) == 64 and _NAME.fullmatch(value):
-            self._named[int(value[:2], 16)].append(int(value[2:18], 16))
+    def named(self, digests: set[str], *, before: bool = False) -> None:
+        """Take note of what entries name, so that no blob of it is called extra.
 
-    def named_streams(self, streams: Any) -> None:
-        """Take note of every digest in the streams of an entry, whatever their shape."""
-        if isinstance(streams, dict):
-            for value in streams.values():
-                self.named_streams(value)
-        elif isinstance(streams, list):
-            for value in streams:
-                self.named_streams(value)
-        else:
-            self.named(streams)
-
-    def path(self, sha: str) -> Path:
-        """Return where the blob would lie."""
-        return self._root / sha[:2] / sha
-
-    def transcript(self, sha: str, size: int, index: int) -> None:
-        """A kept part of a stream must be there, with its length."""
-        found = self._stat(sha)
-        if found is None:
-            self._findings.add("transcript-missing", index, f"blob {sha} is not there")
-        elif found.st_size != size:
-            self._findings.add(
-                "transcript-changed", index, f"blob {sha} has {found.st_size:,} bytes, not {size:,}"
-            )
-        else:
-            self.transcripts_bytes += size
-
-    def present(self, sha: str, index: int) -> None:
-        """A blob must be there; what it holds is looked at in `finish`."""
-        if self._stat(sha) is None:
-            self._lost(sha, index)
+        What was named *before* the head that an earlier audit has verified is not
+        read again.
+        """
+        kept = self._before if before else self._named
+        recent = self._recent[before]  # rules and roster stay the same for long
+        for value in digests - recent:
+            if len(value) == 64 and _NAME.fullmatch(value):
+                kept[int(value[:2], 16)].append(int(value[2:18], 16))
+        self._recent[before] = digests
 
     def read(self, sha: str, index: int) -> bytes | None:
         """Return a document that entry *index* names, or None with a finding."""
-        found = self._stat(sha)
+        found = self._shelves.stat(sha)
         if found is None or found.st_size > _LARGEST:
             self._lost(sha, index)
             return None
-        data = self.path(sha).read_bytes()
+        data = self._shelves.path(sha).read_bytes()
         if hashlib.sha256(data).hexdigest() != sha:
             return None  # said by `finish`, once for all entries that name it
         return data
@@ -91,24 +99,18 @@ class BlobCheck:
             self._missing.add((sha, index))
             self._findings.add("blob-missing", index, f"blob {sha} is not there")
 
-    def _stat(self, sha: str) -> os.stat_result | None:
-        try:
-            found = os.lstat(f"{self._root}/{sha[:2]}/{sha}")
-        except OSError:
-            return None
-        return found if stat.S_ISREG(found.st_mode) else None
-
     def finish(self) -> list[str]:
         """Hash every blob; return the names of those that are not what they are called."""
         changed: list[str] = []
         with ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, 8))) as pool:
             for shelf in range(256):
-                named = set(self._named[shelf])
+                named, before = set(self._named[shelf]), set(self._before[shelf])
                 names = []
                 for name, path in self._shelf(shelf):
-                    if _NAME.fullmatch(name) and int(name[2:18], 16) in named:
+                    number = int(name[2:18], 16) if _NAME.fullmatch(name) else -1
+                    if number in named:
                         names.append(name)
-                    else:
+                    elif number not in before:
                         self._findings.add("blob-extra", None, f"no entry names {path}")
                 for name, sound in zip(names, pool.map(self._sound, names), strict=True):
                     if not sound:
@@ -127,7 +129,7 @@ class BlobCheck:
 
     def _sound(self, name: str) -> bool:
         try:
-            fd = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(self._shelves.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(fd, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == name
         except OSError:

@@ -43,12 +43,15 @@ def encode(entry: Mapping[str, Any]) -> bytes:
     return line
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """Parse one line without its newline; raise `MalformedEntry` for any other spelling."""
+def decode(line: bytes, *, canonical: bool = True) -> dict[str, Any]:
+    """Parse one line without its newline; raise `MalformedEntry` for any other spelling.
+
+    *canonical* is only false for lines whose spelling has been checked before.
+    """
     if len(line) > LIMIT:
         raise TooLong(f"longer than {LIMIT:,} bytes")
     try:
-        entry = document.read(line)
+        entry = document.read(line) if canonical else document.parse(line)
     except document.MalformedDocument as problem:
         raise MalformedEntry(str(problem)) from None
     _check(entry, line)

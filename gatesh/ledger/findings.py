@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 Severity = Literal["error", "warning", "info"]
 _EACH: Final = 100  # findings of one code that are listed; the rest is counted
@@ -115,15 +115,24 @@ class AuditFinding:
     severity: Severity
 
 
+class Said(Protocol):
+    """Takes findings."""
+
+    def add(self, code: str, index: int | None, meaning: str) -> None: ...
+
+
 class Findings:
     """Collects findings; the first hundred of each code are kept, the others counted."""
 
     def __init__(self) -> None:
         self._found: list[AuditFinding] = []
         self._count: Counter[str] = Counter()
+        self.muted = False  # while entries pass by that an earlier audit has judged
 
     def add(self, code: str, index: int | None, meaning: str) -> None:
         """Note one finding; *code* must be in `CODES`."""
+        if self.muted:
+            return
         severity, advice = CODES[code]
         self._count[code] += 1
         if self._count[code] <= _EACH:

@@ -145,12 +145,6 @@ class Lives:
 
     def _command_submitted(self, entry: Entry) -> None:
         n, id = entry["n"], entry["id"]
-        script = entry.get("script")
-        if script is not None and (
-            not isinstance(script, str)
-            or document.sha256(script.encode("utf-8", "surrogatepass")) != entry["script_sha256"]
-        ):
-            self._findings.add("script-mismatch", n, "script and script_sha256 differ")
         if entry["policy_sha256"] not in self._policies:
             self._findings.add("policy-unknown", n, "judged by rules that were never loaded")
         if entry["roster_sha256"] not in self._rosters:

@@ -17,7 +17,7 @@ from typing import Any
 from gatesh.errors import NotFound, Tampered
 from gatesh.ledger import entry
 from gatesh.ledger.entry import LIMIT
-from gatesh.ledger.findings import Findings
+from gatesh.ledger.findings import Findings, Said
 from gatesh.ledger.journal import CURRENT, SPLIT, numbered
 from gatesh.ledger.merkle import WIDTH, leaf_hash
 
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 class Directory:
     """A directory that is only read.  Whatever is not a plain file there is a finding."""
 
-    def __init__(self, path: str | os.PathLike[str], findings: Findings) -> None:
+    def __init__(self, path: str | os.PathLike[str], findings: Said) -> None:
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
