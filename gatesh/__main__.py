@@ -8,8 +8,8 @@ gatesh -c CMD, gatesh FILE, bash -lc CMD    a shell              → `gatesh.cli
 import sys
 
 PEOPLE = frozenset(
-    "approve ask audit broker cancel check doctor export init keys log pending people"
-    " reject replay revoke rules show wait".split()
+    "answer approve ask audit broker cancel check doctor export init keys log pending people"
+    " reject replay revoke rules shims show wait".split()
 )
 
 

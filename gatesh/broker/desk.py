@@ -16,7 +16,7 @@ from typing import Any
 
 from gatesh import __version__, wire
 from gatesh.approval.lifecycle import OPEN, RequestState
-from gatesh.broker.surroundings import Peer, ancestry
+from gatesh.broker.surroundings import Peer, lineage
 from gatesh.document import stamp
 from gatesh.errors import GateshError, NotFound, Refused, UsageError
 from gatesh.gate import Gate
@@ -182,7 +182,7 @@ class Desk:
         """Take a signed decision to the gate."""
         with self.gate.lock:
             gated = {client.pid for client in self.gate.running.values()}
-        if gated & {pid for pid, _ in ancestry(peer.pid)}:
+        if gated & {pid for pid, _ in lineage(peer.pid)}:
             raise Refused(
                 "a decision cannot be given from inside a gated command",
                 why="inside-gate",

@@ -19,12 +19,14 @@ COMMANDS = {
     "reject": "decide",
     "ask": "decide",
     "revoke": "decide",
+    "answer": "decide",
     "cancel": "decide",
     "wait": "pending",
     "log": "log",
     "replay": "replay",
     "export": "replay",
     "doctor": "doctor",
+    "shims": "shims",
 }
 GROUPS = {
     "people": "people",

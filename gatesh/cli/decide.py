@@ -77,6 +77,22 @@ def revoke(id: RequestId, message: Message = None, key: Key = None, yes: Yes = F
     _answer("revoke", id, message, key, yes)
 
 
+def answer(id: RequestId, message: Message = None) -> None:
+    """Answer what an approver has asked about a request of this account.
+
+    The answer becomes part of the request: whoever had approved it decides again.
+
+    Example: gatesh answer k7q2-m9xd -m 'staging, ticket OPS-12'
+    """
+    if not message:
+        raise UsageError("an answer needs words", hint=f"gatesh answer {id} -m 'staging'")
+    found = ask_broker("answer", id=id, text=message)
+    typer.echo(
+        f"answered {show_id(found['id'])}: it waits again, as revision {found['revision']}",
+        err=True,
+    )
+
+
 def cancel(id: RequestId) -> None:
     """Withdraw a request of this account."""
     found = ask_broker("cancel", id=id)

@@ -64,12 +64,24 @@ def fetch(id: str) -> tuple[bytes, dict[str, Any], bytes, dict[str, Any]]:
     return document, found, script, answer
 
 
-def show(id: RequestId, as_json: Json = False) -> None:
+def show(
+    id: RequestId,
+    as_json: Json = False,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--request", help="Print the request document itself, byte for byte."
+        ),
+    ] = False,
+) -> None:
     """Show everything about one request: what would run, where, for whom, why.
 
     Example: gatesh show k7q2-m9xd
     """
     document, found, script, extra = fetch(id)
+    if exact:
+        typer.echo(document, nl=False)  # not even a newline: its SHA-256 is its identity
+        return
     if as_json:
         typer.echo(json.dumps({**extra, "request": found, "request_sha256": sha256(document)}))
         return

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gatesh.approval import request as requests
+from gatesh.approval import revision
 from gatesh.document import moment
 from gatesh.model import show_id
 from gatesh.visible import visible
@@ -131,8 +133,11 @@ def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -
         row("answer by", when(found["approve_by"])),
         row("run within", f"{found['run_within_s']} s after the last approval"),
         row("needs", need(found["need"])),
+        *_since_last(found, extra.get("earlier", ())),
         "",
     ]
+    if found["purpose"] is not None:
+        lines += [row("purpose", "as its requester says"), quoted(found["purpose"]), ""]
     for label, item in _labelled("why", found["findings"]):
         first, *rest = finding(item)
         lines.append(row(label, first))
@@ -158,13 +163,29 @@ def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -
     lines.append(row("policy", f"rules {policy['rules'][:16]}…  roster {policy['roster'][:16]}…"))
     for answer in extra.get("answers", ()):
         words = answer.get("reason") or answer.get("question") or ""
+        late = answer.get("revision") != found["revision"]
+        on = f"on revision {answer['revision']}  " if late else ""
         lines.append(
             row(
                 answer["decision"],
-                f"{visible(answer['by'])}  {when(answer['at'])}  {visible(words)}",
+                f"{visible(answer['by'])}  {when(answer['at'])}  {on}{visible(words)}",
             )
         )
     return "\n".join(lines)
+
+
+def _since_last(found: Mapping[str, Any], earlier: Sequence[str]) -> list[str]:
+    """Say what is different from the revision that people have answered before."""
+    if not earlier:
+        return []
+    before = requests.read(earlier[-1].encode("ascii"))
+    changed = revision.changes(before, found)
+    names = colour(
+        ", ".join(map(visible, changed)) or "nothing", "0" if changed == ["purpose"] else "31"
+    )
+    return [
+        row("changed", f"{names} since revision {before['revision']}; answers to that do not count")
+    ]
 
 
 def _asker(asker: Mapping[str, Any]) -> str:

@@ -1,0 +1,61 @@
+"""The caller's end, as the gate needs it: what it can be asked, and what it says back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+EXIT, SIGNAL = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """How the client is to end: with a status, or by a signal."""
+
+    value: int
+    how: int = EXIT
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the client is to start."""
+
+    id: str
+    path: bytes
+    argv: tuple[bytes, ...]
+    stdin: bytes | None = None  # what standard input held, when commands came from there
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.  `how` is None when nobody can know whether it even began."""
+
+    how: int | None
+    value: int
+    seconds: float
+    streams: Mapping[str, Any]
+    why: str | None = None  # when it was not the command's own doing
+
+
+class Client(Protocol):
+    """The caller's end, as the gate needs it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def say(self, text: str) -> None:
+        """Print *text* on its standard error."""
+
+    def gone(self) -> bool:
+        """Tell whether it has left."""
+
+    def wait(self, wake: int, seconds: float | None) -> bool:
+        """Return when *wake* (an eventfd) is readable or it has left; False when time is up."""
+
+    def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
+        """Have it run *plan*; *late* gets the record of what came after the shell's end.
+
+        Raises OSError when it cannot be recorded; whatever had started is killed then.
+        """
