@@ -118,6 +118,8 @@ _VARIES = [
     (re.compile(r'"[0-9a-hjkmnp-tv-z]{8}"'), '"ID"'),
     (re.compile(r"\t[0-9a-hjkmnp-tv-z]{8}\t"), "\tID\t"),
     (re.compile(r"\b[0-9a-f]{8}\b"), "HEX8"),
+    (re.compile(r"\bid( +)[0-9a-hjkmnp-tv-z]{8}\b"), r"id\1ID"),
+    (re.compile(r"(exit \d+ +)\S+"), r"\1ACCOUNT"),
     (re.compile(r"host:\S+"), "HOST"),
     (re.compile(r"\bpid \d+"), "PID"),
     (re.compile(r"\b\d+(\.\d+)? (B|KiB|MiB)\b"), "SIZE"),
