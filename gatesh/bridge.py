@@ -12,6 +12,7 @@ both sides of the bridge stand here.
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import sys
@@ -68,6 +69,7 @@ exec @BASH@ -c "$1"
 """
 
 
+@functools.cache
 def program() -> Path | None:
     """Return the program of this installation, `bin/gatesh`; None when it cannot be found."""
     package = Path(__file__).resolve().parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +70,8 @@ class Call:
     stdin: Stdin
     cwd: Callable[[], Mapping[str, Any]]
     read: Callable[[str], bytes | None]  # a regular file's bytes, by absolute path
+    # (pid, program) of the caller and of each parent above it, as the kernel has them now
+    lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Case:
     bound: Mapping[str, Any]  # the fields that make the match digest
     stdin: Mapping[str, Any]
     missing: str | None = None  # the script file that is not there
+    within: str | None = None  # the running command that this call comes from
+    covered: bool = False  # what was decided about that one covers this call
 
     @property
     def match_sha256(self) -> str:
@@ -299,6 +303,10 @@ def submitted(case: Case, id: str, keep: Callable[[bytes], str]) -> dict[str, An
         keep(case.script)
     else:
         found["script"] = text
+    if case.within is not None:
+        found["within"] = case.within
+    if case.covered:
+        found["covered"] = True
     if case.analysis.inner is not None:
         inner = case.analysis.inner.encode("utf-8", "surrogateescape")
         if len(inner) <= INLINE:

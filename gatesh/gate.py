@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatesh import document, words
+from gatesh import bridge, document, nested, words
 from gatesh.approval import request as requests
 from gatesh.approval.check import Accepted, check
 from gatesh.approval.decision import Decision
@@ -34,7 +34,7 @@ from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
 from gatesh.syntax.agents import UNKNOWN, by_environment
 
-REFUSED, PENDING, TROUBLE, MISSING = 126, 75, 125, 127
+REFUSED, PENDING, TROUBLE, MISSING, UNUSABLE = 126, 75, 125, 127, 78
 
 
 class Gate:
@@ -68,6 +68,7 @@ class Gate:
         self.bells = Bells()
         self.matches: dict[str, str] = {}  # match digest → id of its open request
         self.running: dict[str, Client] = {}
+        self.judged: dict[int, tuple[str, Case]] = {}  # pid of a client → what it runs
         for state in states.open():
             if state.document is not None:
                 script = blobs.get(state.document["script_sha256"])
@@ -82,6 +83,18 @@ class Gate:
         or was stopped.
         """
         case = consider(call, self.law(), self.salt)
+        if trouble := _without_shell(case):
+            client.say(trouble[1])
+            return Leave(trouble[0])
+        with self.lock:
+            running = dict(self.judged)
+        outer = nested.outer(call.lineage(), running) if running else None
+        if outer is not None:
+            if outer.itself and outer.case.invocation.argv == case.invocation.argv:
+                # The shell we start starts us: it would do so for ever.
+                client.say(words.shell_is_gatesh(case.invocation.name, _shell(case)))
+                return Leave(UNUSABLE)
+            case = nested.within(case, outer)
         if case.invocation.mode is Mode.SESSION:
             client.say(words.no_session())
             return Leave(TROUBLE)
@@ -109,12 +122,13 @@ class Gate:
         """Run what was judged; `command.started` is durable already."""
         plan = Plan(
             id,
-            os.fsencode(case.law.config.shells[case.invocation.name]),
+            os.fsencode(_shell(case)),
             (_zero(case.call.argv[0]), *case.invocation.argv),
             case.script if case.invocation.mode is Mode.STDIN else None,
         )
         with self.lock:
             self.running[id] = client
+            self.judged[client.pid] = (id, case)
         try:
             ending = client.run(plan, lambda streams: self._late(id, streams))
         except OSError as problem:
@@ -122,6 +136,7 @@ class Gate:
         finally:
             with self.lock:
                 self.running.pop(id, None)
+                self.judged.pop(client.pid, None)
         if ending.how is None:
             self.ledger.append([{"type": "command.lost", "id": id, "why": ending.why}])
             client.say(words.unrecorded(ending.why or "nobody knows how it ended"))
@@ -402,6 +417,21 @@ class Gate:
             "decisions": list(state.decisions) if state else [],
             "rechecked": [*case.bound, "script"] if state else [],
         }
+
+
+def _shell(case: Case) -> str:
+    """Return the absolute path of the real shell: by the name called, never by PATH."""
+    return case.law.config.shells[case.invocation.name]
+
+
+def _without_shell(case: Case) -> tuple[int, str] | None:
+    """Return (status, words) when the real shell cannot be started; None when it can."""
+    name, path = case.invocation.name, _shell(case)
+    if bridge.is_gatesh(path):
+        return UNUSABLE, words.shell_is_gatesh(name, path)
+    if not os.access(path, os.X_OK):
+        return MISSING, words.no_shell(name, path)
+    return None
 
 
 def _zero(argv0: bytes) -> bytes:

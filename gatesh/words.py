@@ -105,6 +105,23 @@ def unrecorded(what: str) -> str:
     )
 
 
+def no_shell(name: str, path: str) -> str:
+    """The shell that was called by name is not installed."""
+    return (
+        f"gatesh: error: there is no {name} here ({ascii_line(path)}); the command was not run\n"
+        f"gatesh: hint: install {name}, or name another one under shells in gatesh's config.yaml\n"
+    )
+
+
+def shell_is_gatesh(name: str, path: str) -> str:
+    """The real shell, as configured, leads back to gatesh."""
+    return (
+        f"gatesh: error: {ascii_line(path)}, which is to be the real {name}, is gatesh itself;"
+        " the command was not run\n"
+        f"gatesh: hint: name the real {name} under shells in gatesh's config.yaml\n"
+    )
+
+
 def no_session() -> str:
     """Interactive use, which is not served."""
     return (

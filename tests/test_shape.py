@@ -22,6 +22,7 @@ ROWS = [
     {"cli"},
     {"broker"},
     {"gate"},
+    {"nested"},
     {"case", "bells", "caller"},
     {"syntax", "policy", "approval", "ledger", "transcript"},
     {"keys"},

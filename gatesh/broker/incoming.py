@@ -55,6 +55,7 @@ def call(
         stdin=_stdin(lent[0], lent[2]),
         cwd=lambda: surroundings.working_directory(peer.pid, cwd),
         read=read,
+        lineage=lambda: surroundings.lineage(peer.pid),
     )
     return found, lent
 

@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_ANCESTRY = 16
@@ -61,6 +62,24 @@ def ancestry(pid: int) -> tuple[tuple[int, str], ...]:
         if found:
             steps.append((pid, found[1]))
     return tuple(steps)
+
+
+def lineage(pid: int) -> Iterator[tuple[int, str]]:
+    """Yield (pid, program) of *pid* itself and of each parent, nearest first, without init.
+
+    The program is the file that the process runs, empty where the kernel does not tell us.
+    Unlike a process's name it cannot be chosen by the process.
+    """
+    seen: set[int] = set()
+    while pid > 1 and pid not in seen:
+        seen.add(pid)
+        try:
+            program = os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            program = ""
+        yield pid, program
+        found = parent(pid)
+        pid = found[0] if found else 0
 
 
 def session(pid: int) -> int:

@@ -18,32 +18,30 @@ def bridged(world, shims):
     return run
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["-c", 'echo "$0 $# $1 $- $BASH $SHLVL"; exit 3', "zero", "a  b", ""],
-        ["-euo", "pipefail", "-c", 'echo "$- $SHELLOPTS"; false | true; echo not here'],
-        ["-xc", "echo traced"],
-        ["-O", "extglob", "-c", "echo $BASHOPTS; echo @(x)"],
-        ["-c", "kill -TERM $$"],
-        ["-c", "env | grep gatesh_; compgen -v __gatesh; compgen -A function"],
-        ["--norc", "--noprofile", "-c", "cat; echo >&2 err", "_"],
-        [b"-c", b"printf '%s' \"$1\" | od -An -tx1", b"_", "é\n$(x)'".encode()],
-    ],
-    ids=lambda a: str(a[0]) + " " + str(a[1])[:12],
-)
-def test_the_call_is_the_same_as_without(world, bridged, arguments, tmp_path):
-    """
-    Options, arguments that are no text, trace output: bash would have had the same.
-    """
-    feed = tmp_path / "feed"
-    feed.write_text("fed\n")
-    with feed.open() as one, feed.open() as two:
-        plain = world.bash(*arguments, stdin=one, env={"SHLVL": "1"})
-        by_gate = bridged(*arguments, stdin=two).end()
+CALLS: list[list[str | bytes]] = [
+    ["-c", 'echo "$0 $# $1 $- $BASH $SHLVL"; exit 3', "zero", "a  b", ""],
+    ["-euo", "pipefail", "-c", 'echo "$- $SHELLOPTS"; false | true; echo not here'],
+    ["-xc", "echo traced"],
+    ["-O", "extglob", "-c", "echo $BASHOPTS; echo @(x)"],
+    ["-c", "kill -TERM $$"],
+    ["-c", "env | grep gatesh_; compgen -v __gatesh; compgen -A function"],
+    ["--norc", "--noprofile", "-c", "cat; echo >&2 err", "_"],
+    [b"-c", b"printf '%s' \"$1\" | od -An -tx1", b"_", "é\n$(x)'".encode()],
+]
 
-    assert (by_gate.status, by_gate.out, by_gate.err) == (plain.status, plain.out, plain.err)
-    assert len(world.entries("command.submitted")) == 1
+
+def test_the_call_is_the_same_as_without(world, bridged):
+    """
+    Options, arguments of any kind, trace output: bash would have had the same.
+    """
+    feed = world.base / "feed"
+    feed.write_text("fed\n")
+    for arguments in CALLS:
+        with feed.open() as one, feed.open() as two:
+            plain = world.bash(*arguments, stdin=one, env={"SHLVL": "1"})
+            by_gate = bridged(*arguments, stdin=two).end()
+        assert (by_gate.status, by_gate.out, by_gate.err) == (plain.status, plain.out, plain.err)
+    assert len(world.entries("command.submitted")) == len(CALLS)
 
 
 def test_a_rule_stops_what_was_started_by_full_path(world, bridged):
