@@ -121,6 +121,8 @@ _VARIES = [
     (re.compile(r"\bid( +)[0-9a-hjkmnp-tv-z]{8}\b"), r"id\1ID"),
     (re.compile(r"(exit \d+ +)\S+"), r"\1ACCOUNT"),
     (re.compile(r"host:\S+"), "HOST"),
+    (re.compile(r"\(asked [^,]*,"), "(asked AGO,"),
+    (re.compile(r"  [\w-]+@[\w.-]+  "), "  ACCOUNT@HOST  "),
     (re.compile(r"\bpid \d+"), "PID"),
     (re.compile(r"\b\d+(\.\d+)? (B|KiB|MiB)\b"), "SIZE"),
     (re.compile(r"digest \S+"), "DIGEST"),

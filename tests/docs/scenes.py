@@ -46,7 +46,20 @@ def approved_once(world: World) -> World:
     return world
 
 
-SCENES = {"docs/verify-by-hand.md": approved_once, "docs/auditors.md": approved_once}
+def one_waits(world: World) -> World:
+    """A command of alice's agent waits for a second person."""
+    machine(world)
+    world.settings("hold: 1h\n")
+    world.start("-c", "terraform apply -auto-approve")
+    world.env["ID"] = world.waiting()
+    return world
+
+
+SCENES = {
+    "docs/approvers.md": one_waits,
+    "docs/verify-by-hand.md": approved_once,
+    "docs/auditors.md": approved_once,
+}
 
 
 SOURCE_TREE = {"docs/spec/formats.md"}  # their sessions begin there and need no machine
