@@ -8,8 +8,8 @@ gatesh -c CMD, gatesh FILE, bash -lc CMD    a shell              → `gatesh.cli
 import sys
 
 PEOPLE = frozenset(
-    "answer approve ask audit broker cancel check doctor export init keys log pending people"
-    " reject replay revoke rules shims show wait".split()
+    "answer approve ask audit broker cancel check doctor export head init keys log pending people"
+    " reject replay report revoke rules setup shims show sign submit wait".split()
 )
 
 

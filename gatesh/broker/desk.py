@@ -22,6 +22,8 @@ from gatesh.errors import GateshError, NotFound, Refused, UsageError
 from gatesh.gate import Gate
 from gatesh.model import read_id
 
+MOST_ENTRIES = 10_000  # that one question may have read
+
 
 class Desk:
     """Answers people.  Every method named after an operation returns its answer."""
@@ -40,6 +42,7 @@ class Desk:
             "cancel": self.cancel,
             "answer": self.answer,
             "wait": self.wait,
+            "arrived": self.arrived,
             "stop": self.stop,
         }
 
@@ -74,7 +77,7 @@ class Desk:
 
     # ---- reading ----------------------------------------------------------------
 
-    def status(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+    def status(self, _question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Who this broker is and what it is doing."""
         head = self.gate.ledger.head
         law = self.gate.law()
@@ -83,6 +86,7 @@ class Desk:
         return {
             "version": __version__,
             "pid": os.getpid(),
+            "inside": self._inside(peer),
             "origin": self.gate.origin,
             "size": head.size,
             "root": base64.b64encode(head.root).decode(),
@@ -176,13 +180,24 @@ class Desk:
         state = self.gate.state(_id(question))
         return self._summary(state)
 
+    def arrived(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Whether the asking account has submitted one of these scripts since that entry."""
+        size = self.gate.ledger.head.size
+        start = max(int(question["since"]), size - MOST_ENTRIES)
+        return {
+            "arrived": any(
+                entry["type"] == "command.submitted"
+                and entry["script_sha256"] in question["scripts"]
+                and entry["requester"]["uid"] == peer.uid
+                for entry in self.gate.ledger.entries(max(0, start))
+            )
+        }
+
     # ---- changing ---------------------------------------------------------------
 
     def decide(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Take a signed decision to the gate."""
-        with self.gate.lock:
-            gated = {client.pid for client in self.gate.running.values()}
-        if gated & {pid for pid, _ in lineage(peer.pid)}:
+        if self._inside(peer):
             raise Refused(
                 "a decision cannot be given from inside a gated command",
                 why="inside-gate",
@@ -193,6 +208,12 @@ class Desk:
         )
         state = self.gate.state(accepted.id)
         return {**self._summary(state), "decision": accepted.decision, "by": accepted.by}
+
+    def _inside(self, peer: Peer) -> bool:
+        """Tell whether the asker descends from a command that runs through the gate."""
+        with self.gate.lock:
+            gated = {client.pid for client in self.gate.running.values()}
+        return any(pid in gated for pid, _ in lineage(peer.pid))
 
     def cancel(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Withdraw a request of the asking account."""

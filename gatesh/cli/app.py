@@ -19,13 +19,18 @@ COMMANDS = {
     "reject": "decide",
     "ask": "decide",
     "revoke": "decide",
+    "sign": "decide",
+    "submit": "decide",
+    "head": "courier",
     "answer": "decide",
     "cancel": "decide",
     "wait": "pending",
     "log": "log",
     "replay": "replay",
     "export": "replay",
+    "report": "report",
     "doctor": "doctor",
+    "setup": "setup",
     "shims": "shims",
 }
 GROUPS = {

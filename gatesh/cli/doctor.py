@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,7 @@ from gatesh import __version__, config
 from gatesh.approval import rosterfile
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
+from gatesh.cli.setup import DIRECTORY, named
 from gatesh.cli.talk import ask
 from gatesh.errors import GateshError
 from gatesh.visible import visible
@@ -26,11 +28,23 @@ class Finding:
     text: str
 
 
-def doctor() -> None:
+def doctor(
+    client: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CLIENT]", help="Try a program's way to its shell: claude, codex …"
+        ),
+    ] = None,
+) -> None:
     """Check this set-up and say what it does and does not protect.
 
-    Exit status 1 when something is broken.
+    With a CLIENT: find the shell as it would, run a command through it, and say whether that
+    came to the gate. Exit status 1 when something is broken, or the command did not come.
+
+    Example: gatesh doctor claude
     """
+    if client is not None:
+        raise typer.Exit(1 if _print(_client(client)) else 0)
     places = config.places()
     typer.echo(f"gatesh {__version__}, {'guarded' if places.guarded else 'embedded'}")
     checks: list[Callable[[config.Places], list[Finding]]] = [
@@ -43,12 +57,42 @@ def doctor() -> None:
         except GateshError as problem:
             hint = f"  ({problem.hint})" if problem.hint else ""
             found = [Finding("bad", f"{problem}{hint}")]
-        for finding in found:
-            bad = bad or finding.level == "bad"
-            mark = {"ok": "32", "note": "33", "bad": "31"}[finding.level]
-            for line in finding.text.split("\n"):
-                typer.echo(f"{show.colour(f'{finding.level:<5}', mark)} {visible(line)}")
+        bad = _print(found) or bad
     raise typer.Exit(1 if bad else 0)
+
+
+def _print(findings: list[Finding]) -> bool:
+    """Print *findings*; tell whether one of them is bad."""
+    for finding in findings:
+        mark = {"ok": "32", "note": "33", "bad": "31"}[finding.level]
+        for line in finding.text.split("\n"):
+            typer.echo(f"{show.colour(f'{finding.level:<5}', mark)} {visible(line)}")
+    return any(finding.level == "bad" for finding in findings)
+
+
+def _client(name: str) -> list[Finding]:
+    """Try the look-up of the program called *name*."""
+    from gatesh.cli import lookup
+
+    client = named(name)
+    found = lookup.look_up(client, os.environ)
+    arrived, printed = lookup.marker_arrives(client, found)
+    findings = [Finding("note", text) for text in found.passed_over]
+    findings.append(Finding("ok", f"{client.name} starts {found.shell}: {found.because}"))
+    if arrived:
+        findings.append(Finding("ok", "a command run so came to the gate and is in the log"))
+        if "BASH_ENV" in found.environment and found.environment.get("SHLVL", "0") == "0":
+            text = "SHLVL is not set: on a socket bash then leaves BASH_ENV unread; set SHLVL=1"
+            findings.append(Finding("bad", text))
+    else:
+        findings.append(Finding("bad", f"a command run so went round gatesh: gatesh setup {name}"))
+        findings += [Finding("note", f"it said: {printed}")] if printed else []
+    directory = str(DIRECTORY.expanduser())
+    findings += [
+        Finding("note", "goes round it: " + text.replace("{dir}", directory))
+        for text in client.goes_round
+    ]
+    return findings
 
 
 def _settings(places: config.Places) -> list[Finding]:
