@@ -16,6 +16,8 @@ import typer
 from gatesh.approval.why import WHY
 from gatesh.cli.app import build
 from gatesh.ledger.findings import CODES
+from gatesh.syntax.agents import clients
+from gatesh.syntax.agents.clients import UNKNOWN, Client
 from gatesh.syntax.findings import MEANING
 from tests.docs.pages import DOCS, pages
 
@@ -125,6 +127,7 @@ def text() -> str:
 def tables() -> dict[str, str]:
     """Return each table, by the name in its mark."""
     return {
+        "agents": _agents(),
         "refusals": _table("word", "why", WHY.items()),
         "findings": _table("word", "meaning", MEANING.items()),
         "codes": "\n\n".join(
@@ -144,6 +147,28 @@ def tables() -> dict[str, str]:
             )
         ),
     }
+
+
+def _agents() -> str:
+    """Return how long each known agent is made to wait, the shortest where there are several."""
+    waits: dict[str, Client] = {}
+    for client in sorted([UNKNOWN, *(mark.client for mark in clients._MARKS)], key=_patience):
+        waits.setdefault(client.name, client)
+    rows = []
+    for name, client in sorted(waits.items()):
+        others = {m.client for m in clients._MARKS if m.client.name == name} - {client}
+        wait = "as long as it takes" if client.hold_s is None else f"{client.hold_s:g} s"
+        if others:
+            marks = [m.variable.decode() for m in clients._MARKS if m.client == client]
+            wait = f"as long as it takes; {wait} with `{marks[0]}`"
+        if client.heartbeat_s is not None:
+            wait += f", with a line every {client.heartbeat_s:g} s"
+        rows.append((name, wait))
+    return _table("agent", "waits", rows)
+
+
+def _patience(client: Client) -> float:
+    return float("inf") if client.hold_s is None else client.hold_s
 
 
 def _table(left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
