@@ -132,14 +132,6 @@ def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int,
     poll.register(woken, select.POLLIN)
     poll.register(sock.fileno(), select.POLLIN)
     while True:
-        pid, status = posix.waitpid(shell, posix.WNOHANG | posix.WUNTRACED)
-        if pid and posix.WIFEXITED(status):
-            return EXIT, posix.WEXITSTATUS(status)
-        if pid and posix.WIFSIGNALED(status):
-            return SIGNAL, posix.WTERMSIG(status)
-        if pid and posix.WIFSTOPPED(status):
-            posix.kill(posix.getpid(), _signal.SIGSTOP)  # our caller sees what bash's caller would
-            posix.kill(shell, _signal.SIGCONT)
         for fd, _ in poll.poll():
             if fd == woken:
                 _pass_on(woken, canary, shell)
@@ -151,6 +143,15 @@ def _wait(sock: socket, shell: int, woken: int, canary: "Canary") -> "tuple[int,
                     poll.unregister(sock.fileno())
                 elif frame[0] == b"K":
                     posix.kill(shell, frame[1][0])
+        # After the signals: a shell that has been told to go on is not seen stopped any more.
+        pid, status = posix.waitpid(shell, posix.WNOHANG | posix.WUNTRACED)
+        if pid and posix.WIFEXITED(status):
+            return EXIT, posix.WEXITSTATUS(status)
+        if pid and posix.WIFSIGNALED(status):
+            return SIGNAL, posix.WTERMSIG(status)
+        if pid and posix.WIFSTOPPED(status):
+            posix.kill(posix.getpid(), _signal.SIGSTOP)  # our caller sees what bash's caller would
+            posix.kill(shell, _signal.SIGCONT)
 
 
 def _pass_on(woken: int, canary: "Canary", shell: int) -> None:

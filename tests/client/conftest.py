@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.world import BIN, World
 
 from .shells import BASH, Shell, python_client
 
+SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 NATIVE = Path(__file__).parents[2] / "native" / "build.py"
 
 
@@ -30,26 +32,42 @@ def shared_world() -> Iterator[World]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def native_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The native client, compiled from this tree and placed as an installer would."""
+def installed(place: Path, *flags: str) -> str:
+    """Compile the native client, place it as an installer would, and return its path."""
     build = runpy.run_path(str(NATIVE))
     if build["compiler"]() is None:
         pytest.skip("no C compiler here")
-    place = tmp_path_factory.mktemp("prefix") / "bin"
-    place.mkdir()
-    shutil.copy(BIN / "gatesh-python", place)
-    build["build_client"](str(place / "gatesh"))
-    return place / "gatesh"
+    (place / "bin").mkdir()
+    shutil.copy(BIN / "gatesh-python", place / "bin")
+    program = str(place / "bin" / "gatesh")
+    try:
+        build["build"](program, *flags) if flags else build["build_client"](program)
+    except subprocess.CalledProcessError:
+        if not flags:
+            raise
+        pytest.skip("this compiler has no sanitizers")
+    return program
 
 
-@pytest.fixture(params=["native", "python"])
+@pytest.fixture(scope="session")
+def native(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The native client as it is shipped."""
+    return installed(tmp_path_factory.mktemp("native"))
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The native client under the sanitizers: the first error of memory ends it."""
+    return installed(tmp_path_factory.mktemp("sanitized"), *SANITIZERS)
+
+
+@pytest.fixture(params=["native", "sanitized", "python"])
 def shell(request: pytest.FixtureRequest, shared_world: World) -> Shell:
-    """gatesh as a shell, by each of the two clients."""
+    """gatesh as a shell, by each of the clients."""
     if request.param == "python":
         return python_client(shared_world.env, shared_world.work)
-    program = request.getfixturevalue("native_program")
-    return Shell("native", str(program), shared_world.env, shared_world.work)
+    program = request.getfixturevalue(request.param)
+    return Shell(request.param, program, shared_world.env, shared_world.work)
 
 
 @pytest.fixture
