@@ -98,7 +98,8 @@ def _id(value: Any) -> bool:
     return isinstance(value, str) and read_id(value) == value
 
 
-def _time(value: Any) -> bool:
+def time(value: Any) -> bool:
+    """A time as documents write it."""
     try:
         moment(value)
     except MalformedDocument:
@@ -170,7 +171,7 @@ _INVOCATION = shaped(
 )
 
 SHAPE: Mapping[str, Check] = {
-    "approve_by": _time,
+    "approve_by": time,
     "boot_id": text,
     "cwd": shaped({"dev": number(0), "ino": number(0), "path": word}),
     "env": mapped(word, lambda v: text(v) or shaped({"salted_sha256": hexed(32)})(v)),
@@ -182,7 +183,7 @@ SHAPE: Mapping[str, Check] = {
     "invocation": _INVOCATION,
     "need": shaped({"assurance": one_of(("key", "presence")), "quorum": _quorum}),
     "nonce": hexed(16),
-    "opened": _time,
+    "opened": time,
     "origin": word,
     "policy": shaped({"roster": hexed(32), "rules": hexed(32)}),
     "purpose": maybe(text),

@@ -1,80 +1,159 @@
-"""`gatesh approve`, `reject`, `ask`, `revoke` and `cancel`: answering requests.
+"""`gatesh approve`, `reject`, `ask`, `revoke`, `sign` and `submit`: answering requests.
 
-Shown, then checked, then signed: what is signed is the digest of the bytes that
-were shown, and the head of a log whose history this person's own client has
-followed so far.
+And for the account that asked: `answer` and `cancel`.
 """
 
 from __future__ import annotations
 
-import base64
-import datetime
-import os
-import pydoc
-import sys
+import json
+from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gatesh import config
-from gatesh.approval.check import not_self
-from gatesh.approval.decision import NAMESPACE, Decision, LogHead
-from gatesh.approval.roster import Roster
-from gatesh.cli import show
-from gatesh.cli.pending import RequestId, fetch
+from gatesh.cli import courier, signing
+from gatesh.cli.courier import Courier, Here, There
+from gatesh.cli.pending import RequestId
+from gatesh.cli.signing import Key, Message, Yes
 from gatesh.cli.talk import ask as ask_broker
-from gatesh.document import sha256
-from gatesh.errors import Refused, UsageError
-from gatesh.keys.signers import Signer, find
-from gatesh.ledger.heads import Heads
+from gatesh.errors import UsageError
 from gatesh.model import show_id
 from gatesh.visible import visible
 
-Message = Annotated[
-    str | None, typer.Option("-m", "--message", metavar="TEXT", help="Why; kept in the log.")
-]
-Key = Annotated[
+Host = Annotated[
     str | None,
     typer.Option(
-        "--key",
-        metavar="FILE",
-        help="An OpenSSH private key, or a .pub whose private half is in the agent.",
+        "--host",
+        metavar="USER@HOST",
+        help="The request is there: show and sign it here, carry it by ssh.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask back; needed without a terminal.")]
+SAID = {"approve": "approved", "reject": "rejected", "ask": "asked about", "revoke": "revoked"}
 
 
-def approve(id: RequestId, message: Message = None, key: Key = None, yes: Yes = False) -> None:
+class Word(str, Enum):
+    """What a decision can say."""
+
+    approve = "approve"
+    reject = "reject"
+    ask = "ask"
+    revoke = "revoke"
+
+
+def approve(
+    id: RequestId, message: Message = None, key: Key = None, yes: Yes = False, host: Host = None
+) -> None:
     """Sign a waiting command, so that it runs.
 
     It starts in the shell that asked, not in this one.  Shows all of it first.
 
     Example: gatesh approve k7q2-m9xd -m 'change 4711'
     """
-    _answer("approve", id, message, key, yes)
+    _answer("approve", id, message, key, yes, host)
 
 
-def reject(id: RequestId, message: Message = None, key: Key = None, yes: Yes = False) -> None:
+def reject(
+    id: RequestId, message: Message = None, key: Key = None, yes: Yes = False, host: Host = None
+) -> None:
     """Refuse a waiting command for good.
 
     Example: gatesh reject k7q2-m9xd -m 'not during the freeze'
     """
-    _answer("reject", id, message, key, yes)
+    _answer("reject", id, message, key, yes, host)
 
 
-def ask(id: RequestId, message: Message = None, key: Key = None, yes: Yes = False) -> None:
+def ask(
+    id: RequestId, message: Message = None, key: Key = None, yes: Yes = False, host: Host = None
+) -> None:
     """Ask the requester something before deciding.
 
     Example: gatesh ask k7q2-m9xd -m 'which workspace?'
     """
-    if not message:
-        raise UsageError("a question needs words", hint=f"gatesh ask {id} -m 'which workspace?'")
-    _answer("ask", id, message, key, yes)
+    _answer("ask", id, message, key, yes, host)
 
 
-def revoke(id: RequestId, message: Message = None, key: Key = None, yes: Yes = False) -> None:
+def revoke(
+    id: RequestId, message: Message = None, key: Key = None, yes: Yes = False, host: Host = None
+) -> None:
     """Take an approval back, as long as the command has not started."""
-    _answer("revoke", id, message, key, yes)
+    _answer("revoke", id, message, key, yes, host)
+
+
+def _answer(
+    word: str, id: str, message: str | None, key: str | None, yes: bool, host: str | None
+) -> None:
+    signing.refuse_inside()
+    way: Courier = There(host) if host else Here()
+    parcel = way.parcel(id)
+    found = parcel.found
+    log, roster = courier.witness(way, found["origin"])
+    answer, _ = signing.sign(word, parcel, log, roster, message=message, key=key, yes=yes)
+    after = way.deliver(answer)
+    text = found["inner"] or found["script"] or f"a script of {found['script_bytes']} bytes"
+    typer.echo(f"{_said(after)}: {visible(text)}{_more(after)}")
+
+
+def sign(
+    request: Annotated[
+        Path,
+        typer.Argument(metavar="REQUEST.json", help="From `gatesh show ID --parcel`; - is stdin."),
+    ],
+    decision: Annotated[Word, typer.Option(help="What to sign.")] = Word.approve,
+    message: Message = None,
+    key: Key = None,
+    yes: Yes = False,
+    head: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The log's head, from `gatesh head`.")
+    ] = None,
+) -> None:
+    """Sign an answer on your own machine; any courier takes it to `gatesh submit`.
+
+    Prints the signed answer, which stock ssh-keygen can verify.
+
+    Example: gatesh sign request.json > answer.json
+    """
+    signing.refuse_inside()
+    parcel = courier.read_parcel(request, head)
+    log, roster = courier.witness_on_paper(parcel.head, parcel.found["origin"])
+    answer, person = signing.sign(
+        decision.value, parcel, log, roster, message=message, key=key, yes=yes
+    )
+    typer.echo(answer.write().decode())
+    shown = show_id(parcel.found["id"])
+    typer.echo(
+        f"signed {decision.value} of {shown} as {visible(person)}: take it to `gatesh submit FILE`",
+        err=True,
+    )
+
+
+def submit(
+    answer: Annotated[
+        Path, typer.Argument(metavar="ANSWER.json", help="From `gatesh sign`; - is stdin.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Hand in an answer that was signed elsewhere.  Its signature speaks, not who brings it.
+
+    Example: gatesh submit answer.json
+    """
+    after = Here().deliver(courier.read_answer(answer))
+    if as_json:
+        kept = ("by", "decision", "id", "missing", "state")
+        typer.echo(json.dumps({k: after[k] for k in kept}, sort_keys=True, separators=(",", ":")))
+    else:
+        typer.echo(_said(after) + _more(after))
+
+
+def _said(after: dict[str, Any]) -> str:
+    return f"{SAID[after['decision']]} {show_id(after['id'])} as {visible(after['by'])}"
+
+
+def _more(after: dict[str, Any]) -> str:
+    if after["decision"] != "approve":
+        return ""
+    missing = after["missing"].items()
+    return "".join(f"; {count} more of {visible(team)} needed" for team, count in missing if count)
 
 
 def answer(id: RequestId, message: Message = None) -> None:
@@ -88,7 +167,7 @@ def answer(id: RequestId, message: Message = None) -> None:
         raise UsageError("an answer needs words", hint=f"gatesh answer {id} -m 'staging'")
     found = ask_broker("answer", id=id, text=message)
     typer.echo(
-        f"answered {show_id(found['id'])}: it waits again, as revision {found['revision']}",
+        f"answered {show_id(found['id'])}; it waits again as revision {found['revision']}",
         err=True,
     )
 
@@ -97,91 +176,3 @@ def cancel(id: RequestId) -> None:
     """Withdraw a request of this account."""
     found = ask_broker("cancel", id=id)
     typer.echo(f"cancelled {show_id(found['id'])}", err=True)
-
-
-def _answer(word: str, id: str, message: str | None, key: str | None, yes: bool) -> None:
-    document, found, script, extra = fetch(id)
-    roster = Roster.from_document(ask_broker("roster")["roster"])
-    signer = find(
-        key,
-        ask_passphrase=_passphrase if sys.stdin.isatty() else None,
-        enrolled=lambda public: roster.owner_of(public) is not None,
-        key_dir=config.places().config / "keys",
-    )
-    person = roster.owner_of(signer.public)
-    if person is None:
-        raise Refused(
-            f"the key {signer.public.fingerprint} is nobody's in the roster",
-            why="key-unknown",
-            hint="enrol it with `gatesh people add NAME --key FILE.pub`",
-        )
-    not_self(person, signer.public, found["requester"], roster)
-    if not yes:
-        _confirm(word, found, script, extra, person, signer)
-    data = Decision(
-        decision=word,
-        by=person,
-        request=found["id"],
-        request_sha256=sha256(document),
-        at=datetime.datetime.now(datetime.timezone.utc),
-        log=_witness(),
-        reason=None if word == "ask" else message,
-        question=message if word == "ask" else None,
-    ).write()
-    signature = signer.sshsig(data, NAMESPACE)
-    after = ask_broker("decide", decision=data.decode(), signature=signature.decode())
-    words = {"approve": "approved", "reject": "rejected", "ask": "asked about", "revoke": "revoked"}
-    more = "".join(
-        f"; {count} more of {visible(team)} needed"
-        for team, count in after["missing"].items()
-        if count and word == "approve"
-    )
-    text = found["inner"] or found["script"] or f"a script of {found['script_bytes']} bytes"
-    typer.echo(f"{words[word]} {show_id(found['id'])} as {visible(person)}: {visible(text)}{more}")
-
-
-def _confirm(
-    word: str,
-    found: dict[str, Any],
-    script: bytes,
-    extra: dict[str, Any],
-    person: str,
-    signer: Signer,
-) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"cannot ask back without a terminal whether to {word}",
-            hint="look at it with `gatesh show ID`, then add --yes",
-        )
-    text = show.request(found, script, extra)
-    if text.count("\n") > 40:
-        pydoc.pager(text)
-    else:
-        typer.echo(text)
-    if os.environ.get("SSH_AUTH_SOCK") and os.environ.get("SSH_CONNECTION"):
-        typer.echo("gatesh: note: this key agent is forwarded: its host can sign as you", err=True)
-    typer.echo(f"\nYou are {visible(person)}, signing with {visible(signer.describe())}.", err=True)
-    given = typer.prompt(f"Type {word} to {word}", default="no", show_default=False, err=True)
-    if given.strip().lower() != word:
-        raise Refused("nothing was signed", why="not-confirmed")
-
-
-def _witness() -> LogHead:
-    """Return the log's newest head, after checking that it continues the last one seen."""
-    heads = Heads(config.places().heads)
-    origin = ask_broker("status")["origin"]
-    last = heads.last(origin)
-    answer = ask_broker("head", since=last.size if last else 0)
-    proof = [base64.b64decode(step) for step in answer["proof"]]
-    seen = heads.check_and_remember(answer["checkpoint"].encode(), answer["vkey"], proof)
-    if seen.first:
-        typer.echo(
-            f"gatesh: note: first look at the log {visible(origin)};"
-            " its key is trusted from now on",
-            err=True,
-        )
-    return LogHead(origin, seen.head.size, seen.head.root)
-
-
-def _passphrase(what: str) -> str:
-    return str(typer.prompt(f"Passphrase for {visible(what)}", hide_input=True, err=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from gatesh import words
 from gatesh.approval import request as requests
 from gatesh.cli import show as rendering
+from gatesh.cli.courier import Here
 from gatesh.cli.talk import ask
 from gatesh.document import sha256
 from gatesh.errors import Tampered
@@ -69,15 +71,21 @@ def show(
     as_json: Json = False,
     exact: Annotated[
         bool,
-        typer.Option(
-            "--request", help="Print the request document itself, byte for byte."
-        ),
+        typer.Option("--request", help="Print the request document itself, byte for byte."),
+    ] = False,
+    parcel: Annotated[
+        bool,
+        typer.Option("--parcel", help="Print all that `gatesh sign` needs on another machine."),
     ] = False,
 ) -> None:
     """Show everything about one request: what would run, where, for whom, why.
 
     Example: gatesh show k7q2-m9xd
     """
+    if parcel:
+        way = Here()
+        typer.echo(replace(way.parcel(id), head=way.head(0)).write().decode())
+        return
     document, found, script, extra = fetch(id)
     if exact:
         typer.echo(document, nl=False)  # not even a newline: its SHA-256 is its identity

@@ -101,7 +101,7 @@ def finding(found: Mapping[str, Any]) -> list[str]:
     """Return the lines that explain one finding."""
     inside = "".join(f", inside {visible(step)}" for step in found.get("inside", ()))
     lines = [
-        f"{colour(visible(found['rule']), '1')}  {found.get('severity', '')}"
+        f"{colour(visible(found['rule']), '1')}  {visible(found.get('severity', ''))}"
         f"  {visible(found['reason'])}"
     ]
     if found.get("on") == "finding":
@@ -120,7 +120,10 @@ def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -
     """
     asker = found["requester"]
     lines = [
-        row("request", f"{show_id(found['id'])}  {extra['state']}, revision {found['revision']}"),
+        row(
+            "request",
+            f"{show_id(found['id'])}  {visible(extra['state'])}, revision {found['revision']}",
+        ),
         row("asked", when(found["opened"])),
         row("by", _asker(asker)),
         row("where", f"{visible(found['host'])}:{visible(found['cwd']['path'])}"),
@@ -167,7 +170,7 @@ def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -
         on = f"on revision {answer['revision']}  " if late else ""
         lines.append(
             row(
-                answer["decision"],
+                visible(answer["decision"]),
                 f"{visible(answer['by'])}  {when(answer['at'])}  {on}{visible(words)}",
             )
         )
@@ -209,7 +212,7 @@ def _call(call: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     how = words.get(call["mode"], call["mode"])
     login = ", as a login shell" if call["login"] else ""
     digest = f"{size(found['script_bytes'])}, sha256 {found['script_sha256'][:16]}…"
-    return f"{call['shell']} {options} {how}{login}  ({digest})"
+    return f"{visible(call['shell'])} {options} {how}{login}  ({digest})"
 
 
 def _labelled(label: str, items: Sequence[Any]) -> list[tuple[str, Any]]:

@@ -1,0 +1,225 @@
+"""The ways a request comes to an approver and the answer goes back.
+
+`Here` asks this machine's broker, `There` one behind ssh, and on paper (`gatesh sign`,
+`gatesh submit`) anything carries files.  None of them has a say in what is signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from gatesh import config
+from gatesh.approval import rosterfile
+from gatesh.approval.courier import PARCEL, STATUS, Head, Parcel, SignedDecision
+from gatesh.approval.decision import LogHead
+from gatesh.approval.roster import Roster
+from gatesh.cli.talk import ask
+from gatesh.document import MalformedDocument, read, write
+from gatesh.errors import GateshError, Refused, UsageError
+from gatesh.ledger.heads import Heads
+from gatesh.model import read_id
+from gatesh.visible import visible
+
+
+class Courier(Protocol):
+    """A way to a broker."""
+
+    def parcel(self, id: str) -> Parcel:
+        """Fetch a request; without the log's head, which `head` gives."""
+
+    def head(self, since: int) -> Head:
+        """Fetch the log's head, with proof that it continues that of *since* entries."""
+
+    def deliver(self, answer: SignedDecision) -> dict[str, Any]:
+        """Hand in an answer; return the request's state after it."""
+
+
+class Here:
+    """The broker of this account on this machine."""
+
+    def parcel(self, id: str) -> Parcel:
+        """Fetch a request."""
+        answer = ask("request", id=id)
+        data = {
+            "head": None,
+            "request": answer.pop("request"),
+            "script": answer.pop("script"),
+            "status": {name: answer[name] for name in STATUS},
+            "type": PARCEL,
+        }
+        return _parcel(write(data), "the broker")
+
+    def head(self, since: int) -> Head:
+        """Fetch the log's head."""
+        found = ask("head", since=since)
+        proof = tuple(base64.b64decode(step) for step in found["proof"])
+        roster = Roster.from_document(ask("roster")["roster"])
+        return Head(found["checkpoint"], found["vkey"], since, proof, roster)
+
+    def deliver(self, answer: SignedDecision) -> dict[str, Any]:
+        """Hand in an answer."""
+        decision, signature = answer.decision.decode(), answer.signature.decode()
+        return ask("decide", decision=decision, signature=signature)
+
+
+class There:
+    """A broker on another machine: its requests are shown and signed here, ssh only carries.
+
+    The agent of this machine is not forwarded (`-a`): the key stays here.
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def parcel(self, id: str) -> Parcel:
+        """Fetch a request."""
+        return _parcel(self._ssh("show", _id(id), "--parcel"), visible(self.host))
+
+    def head(self, since: int) -> Head:
+        """Fetch the log's head."""
+        try:
+            return Head.of(read(self._ssh("head", "--since", str(since)).rstrip(b"\n")))
+        except MalformedDocument as problem:
+            raise UsageError(f"{visible(self.host)} sent no log's head: {problem}") from None
+
+    def deliver(self, answer: SignedDecision) -> dict[str, Any]:
+        """Hand in an answer."""
+        return dict(read(self._ssh("submit", "-", "--json", given=answer.write()).rstrip(b"\n")))
+
+    def _ssh(self, *words: str, given: bytes = b"") -> bytes:
+        argv = ["ssh", "-T", "-a", "-x", "--", self.host, "gatesh", *words]
+        try:
+            done = subprocess.run(argv, input=given, capture_output=True, check=False)
+        except FileNotFoundError:
+            raise GateshError(
+                "there is no ssh here", hint="carry it by hand: gatesh sign"
+            ) from None
+        if done.returncode:
+            said = visible(done.stderr.decode("utf-8", "replace").strip(), lines=True)
+            raise GateshError(
+                f"gatesh {words[0]} on {visible(self.host)} ended with {done.returncode}\n{said}",
+                hint=f"try `ssh {visible(self.host)} gatesh {words[0]} …`",
+            )
+        return done.stdout
+
+
+def _id(text: str) -> str:
+    id = read_id(text)  # ssh hands words to a shell: nothing but an id may be among them
+    if id is None:
+        raise UsageError("that is not a request id: they look like k7q2-m9xd")
+    return id
+
+
+def _parcel(data: bytes, sender: str) -> Parcel:
+    try:
+        return Parcel.read(data.rstrip(b"\r\n"))
+    except MalformedDocument as problem:
+        raise UsageError(
+            f"{sender}: not a request that can be decided here: {problem}",
+            hint="make one with `gatesh show ID --parcel > request.json`",
+        ) from None
+
+
+# ---- which history the signer has seen, and whose keys it knows ------------------
+
+
+def witness(courier: Courier, origin: str) -> tuple[LogHead, Roster]:
+    """Return the log's newest head, after checking that it continues the last one seen."""
+    heads = _heads()
+    last = heads.last(origin)
+    given = courier.head(last.size if last else 0)
+    return _check(heads, given, origin), given.roster
+
+
+def witness_on_paper(given: Head | None, origin: str) -> tuple[LogHead, Roster]:
+    """Return the newest head that can be checked here: the one *given*, or the one remembered."""
+    heads = _heads()
+    last = heads.last(origin)
+    roster = given.roster if given else rosterfile.load(config.places().config)
+    if last is None and given is None:
+        raise UsageError(
+            f"nothing is known here of the log {visible(origin)}",
+            hint="give --head FILE, made there with `gatesh head > FILE`",
+        )
+    if given is not None and (
+        last is None or given.vkey != heads.key(origin) or last.size in (given.size, given.since)
+    ):
+        return _check(heads, given, origin), roster
+    assert last is not None
+    if given is not None:
+        typer.echo(
+            f"gatesh: note: signing with the log as last checked here, {last.size} entries; for"
+            f" its newest state: gatesh head --since {last.size} > FILE there, then --head FILE",
+            err=True,
+        )
+    return LogHead(origin, last.size, last.root), roster
+
+
+def _heads() -> Heads:
+    places = config.places()
+    places.state.mkdir(mode=0o700, parents=True, exist_ok=True)  # an approver's machine is bare
+    return Heads(places.heads)
+
+
+def _check(heads: Heads, given: Head, origin: str) -> LogHead:
+    if given.origin != origin:
+        raise Refused(
+            f"the head is that of {visible(given.origin)}, the request is in {visible(origin)}",
+            why="log-other",
+        )
+    seen = heads.check_and_remember(given.checkpoint.encode(), given.vkey, given.proof)
+    if seen.first:
+        typer.echo(
+            f"gatesh: note: first look at the log {visible(origin)};"
+            " its key is trusted from now on",
+            err=True,
+        )
+    return LogHead(origin, seen.head.size, seen.head.root)
+
+
+# ---- files ----------------------------------------------------------------------
+
+
+def head(
+    since: Annotated[
+        int, typer.Option(min=0, help="Prove that it continues the head of so many entries.")
+    ] = 0,
+) -> None:
+    """Print the log's newest head and the roster, for an approver on another machine."""
+    typer.echo(write(Here().head(since).as_document()).decode())
+
+
+def read_parcel(path: Path, head: Path | None) -> Parcel:
+    """Return the request in the file *path*, with the head in *head* if there is one."""
+    parcel = _parcel(_file(path), visible(str(path)))
+    if head is None:
+        return parcel
+    try:
+        given = Head.of(read(_file(head).rstrip(b"\r\n")))
+    except MalformedDocument as problem:
+        raise UsageError(f"{visible(str(head))}: {problem}") from None
+    return Parcel(parcel.request, parcel.script, given, parcel.status)
+
+
+def read_answer(path: Path) -> SignedDecision:
+    """Return the answer in the file *path*; `-` is standard input."""
+    try:
+        return SignedDecision.read(_file(path))
+    except MalformedDocument as problem:
+        raise UsageError(
+            f"{visible(str(path))}: not an answer: {problem}",
+            hint="give the file that `gatesh sign REQUEST.json` wrote",
+        ) from None
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{visible(str(path))}: {problem.strerror}") from None
