@@ -6,6 +6,7 @@ The whole of docs/commands.md, and the tables between `<!-- NAME -->` and `<!-- 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 
 from gatesh.approval.why import WHY
 from gatesh.cli.app import build
+from gatesh.cli.clients import TABLE
 from gatesh.ledger.findings import CODES
 from gatesh.syntax.agents import clients
 from gatesh.syntax.agents.clients import UNKNOWN, Client
@@ -128,6 +130,7 @@ def tables() -> dict[str, str]:
     """Return each table, by the name in its mark."""
     return {
         "agents": _agents(),
+        "clients": _clients(),
         "refusals": _table("word", "why", WHY.items()),
         "findings": _table("word", "meaning", MEANING.items()),
         "codes": "\n\n".join(
@@ -147,6 +150,28 @@ def tables() -> dict[str, str]:
             )
         ),
     }
+
+
+def _clients() -> str:
+    """Return what gives each program gatesh as its shell, and what goes round it."""
+    parts = []
+    for client in TABLE:
+        lines = [f"### {client.name}", ""]
+        if client.setting is not None:
+            value = client.setting.value
+            shown = value if isinstance(value, str) else json.dumps(value)
+            key = "" if client.setting.kind == "lines" else f"{'.'.join(client.setting.key)} = "
+            lines += [f"In `{client.setting.file}`:", "", f"    {key}{shown}", ""]
+        if client.start:
+            lines += ["Start it with:", "", f"    {client.start}", ""]
+        lines += [f"- also: {_plain(text)}" for text in client.also]
+        lines += [f"- goes round it: {_plain(text)}" for text in client.goes_round]
+        parts.append("\n".join(lines).replace("{dir}", "DIR"))
+    return "\n\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([*_<>\[\]$])", r"\\\1", text)
 
 
 def _agents() -> str:
