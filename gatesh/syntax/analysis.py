@@ -13,8 +13,9 @@ from gatesh.syntax.follow import Follower
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.nodes import Script
 from gatesh.syntax.state import Shell
-from gatesh.syntax.values import field
+from gatesh.syntax.values import known
 
+BUG = "gatesh failed to follow this line"
 MAX_SCRIPT = 1 << 20  # characters; a longer script is opaque
 
 
@@ -73,7 +74,7 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
         (context.cwd,) if context.cwd.startswith("/") else (),
         zero=context.zero,
         posix=context.shell in tables.MAYBE_DASH,
-        positionals=tuple(field(value) for value in context.positionals),
+        positionals=tuple(known(value) for value in context.positionals),
     )
     follower = Follower(shell, collector, context.read)
     reader = Reader(text)
@@ -98,3 +99,6 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
         collector.finding(findings.OPAQUE, whole, str(problem))
     except RecursionError:
         collector.finding(findings.OPAQUE, whole, "too many levels inside each other")
+    except Exception as bug:
+        # A mistake of ours must not let a line through, nor stop the broker.
+        collector.finding(findings.OPAQUE, whole, f"{BUG} ({type(bug).__name__}: {bug})")

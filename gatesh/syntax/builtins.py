@@ -71,7 +71,7 @@ def declare(call: Call) -> Output:
             value = _after_equals(field)
             f.add(Kind.ENV, f"{name}={render(value)}", call.span_of([field]))
             assigned(f, name, value, call.span_of([field]))
-            shell.set(name, value) if not found[2] else shell.append(name, value)
+            shell.set(name, hole("$" + name) if found[2] else value)
         if exports:
             shell.export(name)
         if "n" in options and call.name != "export":

@@ -163,11 +163,11 @@ class Expander:
         if isinstance(part, Sub):
             return self.host.substitute(part)
         if isinstance(part, Sum):
-            self._sum(part)
+            self.sum(part)
             return hole(part.raw, one=True)
         assert isinstance(part, Param)
         if part.index is not None and not _is_all(part.index):
-            self._sum(Sum(part.index.parts, True, part.raw))
+            self.sum(Sum(part.index.parts, True, part.raw))
         if part.op in ("-", ":-", "+", ":+", "=", ":=") and part.arg is not None:
             taken = self._default(part)
             return self._chosen(part) if taken is None else self.text(taken)
@@ -253,7 +253,7 @@ class Expander:
             self.open[name] = len(found)
         return found[min(at, len(found) - 1)]
 
-    def _sum(self, sum: Sum) -> None:
+    def sum(self, sum: Sum) -> None:
         """Follow what arithmetic would run: substitutions, and variables that hold them."""
         shell = self.host.shell
         for part in sum.parts:

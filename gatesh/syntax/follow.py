@@ -313,7 +313,7 @@ class Follower:
         if isinstance(command, Case):
             return self._case(command)
         if isinstance(command, Math):
-            Expander(self)._sum(command.sum)
+            Expander(self).sum(command.sum)
             return self._loop(lambda: self.script(command.body or Script([])))
         if isinstance(command, Test):
             expander = Expander(self)
@@ -410,7 +410,7 @@ class Follower:
         shell = self.shell
         before = shell.copy()
         follow()
-        if shell.version != before.version:
+        if shell.version != before.version and not self.frame.file:
             # The second round sees what the first left behind.
             shell.merge(before)
             follow()
@@ -473,7 +473,7 @@ class Follower:
             if word.assign is None:
                 fields += expander.fields([word])
                 continue
-            name, value = self.assign(word.assign, "declare")
+            name, value = self.assign(word.assign, "")
             shown = "(…)" if value is None or isinstance(value, Array) else render(value)
             fields.append(
                 Field(f"{name}={shown}", f"{name}={shown}", start=word.start, end=word.end)
@@ -496,70 +496,58 @@ class Follower:
             yield self.words(Expander(self, choice), words, declares)
 
     def assign(self, assign: Assign, command: str) -> tuple[str, Choice]:
-        """Make an assignment, for the command only if there is one; return name and value."""
+        """Make an assignment, only for *command* if that is given; return name and value."""
         expander = Expander(self)
         span = (assign.start, assign.end)
         self.word_span = span
-        value: Choice
         if assign.index is not None:
-            expander._sum(Sum(assign.index.parts, True, ""))
-        if assign.array is not None:
-            value = Array(tuple(expander.fields(assign.array)))
-            shown = "(" + " ".join([f.text for f in value.items]) + ")"
-        else:
-            assert assign.value is not None
-            value = expander.text(assign.value, tildes=True)
-            shown = render(value)
+            expander.sum(Sum(assign.index.parts, True, ""))
+        value = self._value(assign, expander)
+        shown = _shown(value)
         self.add(Kind.ENV, f"{assign.name}={shown}", span)
         assigned(self, assign.name, value, span)
-        if command and command != "declare":
-            if assign.append:
-                old = self.shell.lookup(assign.name)
-                known = (
-                    len(old) == 1 and not isinstance(old[0], Array) and not isinstance(value, Array)
-                )
-                value = join([*pieces(old[0] or ""), *pieces(value)]) if known else hole(shown)  # type: ignore[arg-type]
-            return assign.name, value
         shell = self.shell
         if assign.name in shell.integers and ("$(" in shown or "`" in shown):
             self.hidden_code(shown, f"{assign.name} is an integer: its value is evaluated")
-        if assign.index is not None:
-            shell.set(assign.name, hole("$" + assign.name))
-        elif assign.append:
-            self._append(assign.name, value)
-        elif expander.open:
-            self._assign_alternatives(assign, expander)
+        if assign.append:
+            choices = self._appended(assign.name, value)
         else:
-            shell.set(assign.name, value)
+            choices = [value, *self._other_values(assign, expander)]
+        if command:
+            return assign.name, choices[0] if len(choices) == 1 else hole("$" + assign.name)
+        if assign.index is not None:
+            choices = [hole("$" + assign.name)]
+        shell.set(assign.name, *dict.fromkeys(choices))
         return assign.name, value
 
-    def _assign_alternatives(self, assign: Assign, expander: Expander) -> None:
-        """`B=$A` where A has several values gives B as many."""
+    def _value(self, assign: Assign, expander: Expander) -> Choice:
+        if assign.array is not None:
+            return Array(tuple(expander.fields(assign.array)))
         assert assign.value is not None
+        return expander.text(assign.value, tildes=True)
+
+    def _other_values(self, assign: Assign, expander: Expander) -> list[Choice]:
+        """`B=$A` where A has several values gives B as many."""
         choices: list[dict[str, int]] = [{}]
         for name, count in expander.open.items():
-            choices = [{**c, name: n} for c in choices for n in range(count)][
-                : MAX_COMBINATIONS + 1
-            ]
-        if len(choices) > MAX_COMBINATIONS:
-            self.shell.set(assign.name, hole("$" + assign.name))
-            return
-        made = [Expander(self, choice).text(assign.value, tildes=True) for choice in choices]
-        self.shell.set(assign.name, *dict.fromkeys(made))
+            choices = [{**c, name: n} for c in choices for n in range(count)]
+            if len(choices) > MAX_COMBINATIONS:
+                return [hole("$" + assign.name)]
+        return [self._value(assign, Expander(self, choice)) for choice in choices[1:]]
 
-    def _append(self, name: str, value: Choice) -> None:
-        if isinstance(value, Array):
-            made: list[Choice] = []
-            for old in self.shell.lookup(name):
-                if old is None:
-                    made.append(value)
-                elif isinstance(old, Array):
-                    made.append(Array(old.items + value.items))
-                else:
-                    made.append(hole("$" + name))
-            self.shell.set(name, *made)
-        else:
-            self.shell.append(name, value or "")
+    def _appended(self, name: str, value: Choice) -> list[Choice]:
+        """Return what `name+=value` can make of the variable."""
+        made: list[Choice] = []
+        for old in self.shell.lookup(name):
+            if isinstance(value, Array):
+                items = old.items if isinstance(old, Array) else ()
+                known = old is None or isinstance(old, Array)
+                made.append(Array(items + value.items) if known else hole("$" + name))
+            elif isinstance(old, Array):
+                made.append(hole("$" + name))
+            else:
+                made.append(join([*pieces(old or ""), *pieces(value or "")]))
+        return made
 
     # ---- redirections ----------------------------------------------------
 
@@ -624,12 +612,12 @@ class Follower:
     def uncalled(self) -> None:
         """Follow functions that the line defines and does not call: a later line may."""
         for routine in self.defined:
-            if not routine.called:
+            if not routine.calls:
                 self.aside(routine)
 
     def aside(self, routine: Routine) -> None:
         """Follow a function that something unseen may call, with any arguments."""
-        routine.called = True
+        routine.calls += 1
         outer, self.shell = self.shell, self.shell.copy()
         self.shell.positionals = None
         frame = routine.frame
@@ -646,6 +634,12 @@ def sources(value: Text) -> frozenset[str]:
         if isinstance(piece, Hole) and piece.source is not None:
             found |= piece.source.origin
     return found
+
+
+def _shown(value: Choice) -> str:
+    if isinstance(value, Array):
+        return "(" + " ".join([item.text for item in value.items]) + ")"
+    return render(value or "")
 
 
 def concatenated(outputs: list[Output]) -> Output:

@@ -17,6 +17,9 @@ from gatesh.syntax.wrappers import Options, options_of
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
+# A function is followed with the arguments of so many calls, then once with any.
+MAX_CALLS = 24
+MAX_CALLS_IN_FILES = 2
 MAX_FILE = 96_000  # a script file beyond this is recorded, not followed
 
 _OPTIONS = Options(frozenset("oO"), frozenset({"rcfile", "init-file", "emulate"}))
@@ -414,7 +417,12 @@ def call_function(call: Call, routines: tuple[Routine, ...]) -> Output:
     positionals, shell.positionals = shell.positionals, tuple(call.rest)
     outputs = []
     for routine in routines:
-        routine.called = True
+        routine.calls += 1
+        limit = MAX_CALLS_IN_FILES if f.frame.file else MAX_CALLS
+        if routine.calls > limit + 1:
+            continue
+        if routine.calls > limit:
+            shell.positionals = None  # stands for every call from here on
         frame = f.frame_inside(f"function {call.name}", call.span)
         if not routine.inner:
             frame = replace(frame, fixed=None)

@@ -30,7 +30,7 @@ class Routine:
     body: Command
     inner: bool  # its offsets mean nothing in the outermost text
     frame: object = None  # where it was defined
-    called: bool = False
+    calls: int = 0
 
 
 @dataclass(slots=True)
@@ -135,16 +135,6 @@ class Shell:
         self.version += 1
         if "allexport" in self.options:
             self.exported[name] = True
-
-    def append(self, name: str, value: Text) -> None:
-        """`name+=value`."""
-        made: list[Choice] = []
-        for old in self.lookup(name):
-            if isinstance(old, Array):
-                made.append(hole("$" + name))
-            else:
-                made.append(join([*pieces(old or ""), *pieces(value)]))
-        self.set(name, *made)
 
     def one(self, name: str) -> str | None:
         """Return the value of a variable that has exactly one, fully known."""

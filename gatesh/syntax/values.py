@@ -7,7 +7,7 @@ what it can be, depending on which way the line went.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Hole:
 Text = str | tuple[str | Hole, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Field:
     """One word of a command after expansion; `value` is a str when it is fully known."""
 
@@ -47,8 +47,8 @@ class Field:
     value: Text
     glob: bool = False  # has * ? [ that the shell would expand
     wild: bool = False  # may become no word, or several
-    start: int = 0  # the word it came from
-    end: int = 0
+    start: int = field(default=0, compare=False)  # the word it came from
+    end: int = field(default=0, compare=False)
 
     @property
     def known(self) -> bool:
@@ -105,6 +105,6 @@ def tail(text: Text) -> str:
     return text[-1] if isinstance(text[-1], str) else ""
 
 
-def field(text: str) -> Field:
+def known(text: str) -> Field:
     """Return a field of which everything is known."""
     return Field(text, text)
