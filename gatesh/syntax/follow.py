@@ -41,6 +41,7 @@ from gatesh.syntax.nodes import (
     Word,
 )  # fmt: skip
 from gatesh.syntax.origins import WORD
+from gatesh.syntax.paths import NOWHERE, ground
 from gatesh.syntax.run import command as run_command
 from gatesh.syntax.state import Routine, Shell, hole
 from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, join, pieces, render
@@ -73,7 +74,9 @@ class Follower:
         self.collector = collector
         self.read = read
         self.frame = Frame()
+        self.ground = ground(shell.cwd[0], shell.one("HOME")) if shell.cwd else NOWHERE
         self.stdin: Output | None = None  # None: not redirected
+        self.stays = False  # whether the redirections of this command outlive it
         self.wanted = 0  # whether anybody looks at what is printed here
         self.depth = 0
         self.leaving = False  # `exit`, `return`: what follows `||` has no way back
@@ -562,10 +565,13 @@ class Follower:
         for redir in redirs:
             self._redirect(redir, files)
         self.wanted += bool(files)
+        self.stays = False
         try:
             yield files
         finally:
-            self.stdin = before
+            if not self.stays:  # `exec < file` stays
+                self.stdin = before
+            self.stays = False
             self.wanted -= bool(files)
 
     def _redirect(self, redir: Redir, files: list[str]) -> None:

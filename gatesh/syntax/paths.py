@@ -43,6 +43,22 @@ def resolve(path: str, directory: str) -> str:
     return normal(path if path.startswith("/") else directory + "/" + path)
 
 
+NOWHERE = "\0"  # no path starts with it
+
+_SYSTEM = re.compile(r"/(?:etc|usr|bin|sbin|boot|lib\w*|sys|proc|dev|var|run|root|home)(?:/|$)")
+
+
+def ground(directory: str, home: str | None) -> str:
+    """Return what every path inside a project at *directory* starts with.
+
+    Places where people keep no projects are no ground: there every path is spelled out.
+    """
+    below = directory.removeprefix(home + "/") if home and home != "/" else directory
+    if below == directory and (_SYSTEM.match(directory) or directory.count("/") < 2):
+        return NOWHERE
+    return NOWHERE if directory == home or "/." in directory else directory.rstrip("/") + "/"
+
+
 def name_of(path: str) -> str:
     """Return the last component."""
     return path.rstrip("/").rpartition("/")[2]

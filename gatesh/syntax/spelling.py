@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,25 +16,31 @@ if TYPE_CHECKING:
 # Programs whose operands are files: `cd / && rm -rf .` is offered as `rm -rf /` too.
 FILE_PROGRAMS = frozenset(
     "rm rmdir unlink shred srm mv cp install ln chmod chown chgrp chattr setfacl touch truncate dd"
-    " tee find cat head tail less more tac nl od xxd hexdump strings base64 grep tar zip rsync scp"
-    " mkfs wipefs fdisk parted mount umount sed awk source . vim vi nano ed sort bat gzip openssl"
-    " ls stat du tree trash gio mkdir cut".split()
+    " tee find cat head tail less more tac nl od xxd hexdump strings base64 grep zip scp mkfs"
+    " wipefs fdisk parted mount umount sed awk source . vim vi nano sort bat gzip ls stat du tree"
+    " trash gio mkdir cut".split()
 )
+# Their first operand is a mode, an owner, a pattern or a program.
+NOT_A_PATH_FIRST = frozenset("chmod chown chgrp chattr grep sed awk".split())
 MAX_SPELLINGS = 12
 
 
+@dataclass(frozen=True, slots=True)
+class _Globals:
+    before: Options  # what may stand before the subcommand
+    anywhere: Options  # what may stand after it too
+
+
 @cache
-def _globals() -> dict[str, tuple[tuple[str, ...], Options]]:
-    made: dict[str, tuple[tuple[str, ...], Options]] = {}
+def _globals() -> dict[str, _Globals]:
+    made: dict[str, _Globals] = {}
     for line in tables.GLOBAL_OPTIONS.splitlines():
-        if line and not line.startswith("#"):
-            words, short, long = (part.strip() for part in line.split(" :", 2))
-            name = tuple(words.split())
-            made[words] = (
-                name,
-                Options(
-                    frozenset(short.lstrip(": ").split()), frozenset(long.lstrip(": ").split())
-                ),
+        if line:
+            name, short, long, anywhere = [*(part.strip(": ") for part in line.split(" :")), ""][:4]
+            longs = frozenset(long.split())
+            made[name] = _Globals(
+                Options(frozenset(short.split()), longs),
+                Options(frozenset(anywhere.split()), longs),
             )
     return made
 
@@ -44,12 +51,12 @@ def bare_fields(name: str, fields: list[Field]) -> list[Field]:
     if found is None or len(fields) < 2:
         return fields
     if fields[1].text[:1] == "-":
-        first = options_of(fields, 1, found[1]).first
+        first = options_of(fields, 1, found.before).first
         fields = [fields[0], *fields[first:]]
     if len(fields) > 2 and fields[2].text[:1] == "-":
         second = _globals().get(f"{name} {fields[1].text}")
         if second is not None:
-            first = options_of(fields, 2, second[1]).first
+            first = options_of(fields, 2, second.before).first
             fields = [*fields[:2], *fields[first:]]
     return fields
 
@@ -66,8 +73,11 @@ def _anywhere(name: str, fields: list[Field]) -> list[Field] | None:
         if text == "--":
             kept += fields[at:]
             break
-        if text[:2] == "--" and text[2:].partition("=")[0] in found[1].long:
+        if text[:2] == "--" and text[2:].partition("=")[0] in found.anywhere.long:
             at += 1 if "=" in text else 2
+            continue
+        if text[:1] == "-" and text[1:2] in found.anywhere.short:
+            at += 1 if len(text) > 2 else 2
             continue
         kept.append(fields[at])
         at += 1
@@ -96,30 +106,37 @@ def _text(name: str, fields: list[Field]) -> str:
 
 
 def _located(call: Call) -> list[str]:
-    """Return spellings with operands resolved, and with globs that reach what is protected."""
-    shell = call.f.shell
+    """Return spellings with operands resolved, and with globs that reach what is protected.
+
+    What stays inside the directory the line started in needs no second spelling.
+    """
+    f = call.f
+    shell = f.shell
     home = shell.one("HOME")
     made = []
     for directory in shell.cwd or ("",):
         changed = False
         words = [call.name]
         globs: list[tuple[int, str]] = []
-        for field in call.fields[1:]:
+        skip = call.name in NOT_A_PATH_FIRST
+        for at, field in enumerate(call.fields[1:], 1):
             text = field.text
-            if text[:1] in ("-", "") or (not directory and text[0] != "/") or text[0] in "$+(":
+            if text[:1] in ("-", "!", "(") and call.name == "find" and len(text) > 1:
+                words += [field.text for field in call.fields[at:]]
+                break
+            if text[:1] in ("", "-") or skip or (not directory and text[0] != "/"):
+                skip = skip and text[:1] == "-"
                 words.append(text)
                 continue
-            if "=" in text and call.name == "dd":
-                key, _, value = text.partition("=")
-                path = f"{key}={paths.resolve(value, directory)}" if value else text
-            else:
-                path = paths.resolve(text, directory)
-            changed = changed or path != text
-            if (field.glob and path.rstrip("*") != path[:-1]) or (
-                field.glob and path.endswith("*")
-            ):
+            if text[0] in "$`<{(+…" or "://" in text:
+                words.append(text)
+                continue
+            key, _, value = text.partition("=") if call.name == "dd" else ("", "", text)
+            path = paths.resolve(value, directory)
+            changed = changed or (path != value and not path.startswith(f.ground))
+            if field.glob:
                 globs.append((len(words), path))
-            words.append(path)
+            words.append(f"{key}={path}" if key else path)
         if changed:
             made.append(" ".join(words))
         for at, pattern in globs:

@@ -16,7 +16,7 @@ SHADOWED: Final = frozenset(
 )
 
 SHELLS: Final = frozenset(
-    "bash sh dash ash zsh ksh ksh93 mksh pdksh rbash rzsh yash fish csh tcsh posh busybox-sh"
+    "gatesh bash sh dash ash zsh ksh ksh93 mksh pdksh rbash rzsh yash fish csh tcsh posh busybox-sh"
     " osh oil lksh loksh elvish xonsh nu".split()
 )
 
@@ -26,12 +26,12 @@ MAYBE_DASH: Final = frozenset(
 )
 
 # Options before the subcommand: `git -C x push` is offered as `git push` too.
-#   name : short options with a value : long options with a value
+#   name : short options with a value : long options with a value : short ones that count anywhere
 GLOBAL_OPTIONS: Final = """
 git        : C c : git-dir work-tree namespace super-prefix config-env exec-path list-cmds attr-source
-kubectl    : n s v : namespace context cluster user kubeconfig server token as as-group as-uid certificate-authority client-certificate client-key cache-dir request-timeout tls-server-name password username profile profile-output log-flush-frequency vmodule v
-oc         : n s : namespace context cluster user kubeconfig server token as as-group
-helm       : n : namespace kube-context kubeconfig kube-apiserver kube-token kube-as-user kube-as-group kube-ca-file registry-config repository-cache repository-config burst-limit qps
+kubectl    : n s v : namespace context cluster user kubeconfig server token as as-group as-uid certificate-authority client-certificate client-key cache-dir request-timeout tls-server-name password username profile profile-output log-flush-frequency vmodule v : n
+oc         : n s : namespace context cluster user kubeconfig server token as as-group : n
+helm       : n : namespace kube-context kubeconfig kube-apiserver kube-token kube-as-user kube-as-group kube-ca-file registry-config repository-cache repository-config burst-limit qps : n
 docker     : H c l : host context config log-level tlscacert tlscert tlskey
 docker compose : f p : file project-name profile env-file project-directory ansi progress parallel
 docker-compose : f p H c : file project-name profile env-file project-directory ansi host context log-level
@@ -45,8 +45,8 @@ aws        : : profile region output endpoint-url query color ca-bundle cli-read
 gcloud     : : project account configuration format verbosity impersonate-service-account billing-project flags-file trace-token access-token-file
 gsutil     : h o u i : impersonate-service-account
 az         : o : output query subscription
-gh         : R : repo hostname
-glab       : R : repo
+gh         : R : repo hostname : R
+glab       : R : repo : R
 npm        : C w : prefix workspace registry userconfig loglevel cache
 pnpm       : C F : dir filter
 yarn       : : cwd registry
@@ -75,9 +75,9 @@ vault      : : address agent-address ca-cert ca-path client-cert client-key head
 consul     : : http-addr token datacenter
 nomad      : : address region namespace token
 ansible    : i u M f e : inventory user module-path forks extra-vars
-flyctl     : a t : app access-token config
-fly        : a t : app access-token config
-heroku     : a r : app remote
+flyctl     : a t : app access-token config : a
+fly        : a t : app access-token config : a
+heroku     : a r : app remote : a r
 doctl      : t c u : access-token config context api-url output
 linode-cli : : as-user
 ip         : b n f l rc : batch netns family loops
@@ -100,8 +100,8 @@ gradle     : p b c I g x P D : project-dir build-file settings-file init-script 
 mvn        : f s P D l T pl : file settings activate-profiles define log-file threads projects
 eksctl     : v C : verbose color
 argocd     : : server auth-token grpc-web-root-path config plaintext
-flux       : n : namespace context kubeconfig timeout
-istioctl   : n i c : namespace istioNamespace context kubeconfig
+flux       : n : namespace context kubeconfig timeout : n
+istioctl   : n i c : namespace istioNamespace context kubeconfig : n
 skaffold   : v f p n : verbosity filename profile namespace kube-context
 minikube   : p v : profile logtostderr bootstrapper
 virsh      : c d k l : connect debug keepalive-interval log

@@ -407,7 +407,10 @@ def exec_(call: Call) -> Output | None:
     """`exec cmd`; without a command only the redirections stay."""
     found = options_of(call.fields, 1, Options(frozenset("a"), frozenset()))
     rest = call.fields[found.first :]
-    return inner(call, rest, "exec") if rest else None
+    if not rest:
+        call.f.stays = True
+        return Output("")
+    return inner(call, rest, "exec")
 
 
 def stdin_code(call: Call) -> Output | None:
