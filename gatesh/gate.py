@@ -15,7 +15,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from gatesh import bridge, document, nested, words
@@ -26,8 +28,8 @@ from gatesh.approval.lifecycle import OPEN, Answer, RequestState
 from gatesh.approval.revision import answered, revise
 from gatesh.approval.state import States
 from gatesh.bells import Bells
-from gatesh.caller import SIGNAL, Client, Ending, Leave, Plan
-from gatesh.case import Call, Case, Law, consider, submitted
+from gatesh.caller import SIGNAL, Client, Commands, Ending, Leave, Plan
+from gatesh.case import Call, Case, Law, consider, is_live, submitted
 from gatesh.errors import NotFound, Refused
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
@@ -95,7 +97,7 @@ class Gate:
                 client.say(words.shell_is_gatesh(case.invocation.name, _shell(case)))
                 return Leave(UNUSABLE)
             case = nested.within(case, outer)
-        if case.invocation.mode is Mode.SESSION:
+        if case.invocation.mode is Mode.SESSION and call.command is None:
             client.say(words.no_session())
             return Leave(TROUBLE)
         if case.missing is not None:
@@ -126,6 +128,9 @@ class Gate:
             (_zero(case.call.argv[0]), *case.invocation.argv),
             case.script if case.invocation.mode is Mode.STDIN else None,
         )
+        if is_live(case.call, case.invocation):
+            commands = Commands(case.invocation, case.call.env, partial(self._each, case.call))
+            plan = replace(plan, stdin=None, commands=commands)
         with self.lock:
             self.running[id] = client
             self.judged[client.pid] = (id, case)
@@ -155,6 +160,12 @@ class Gate:
             client.say(words.unrecorded(ending.why))
             return Leave(TROUBLE)
         return Leave(ending.value, ending.how)
+
+    def _each(
+        self, call: Call, text: bytes, client: Client, cwd: Callable[[], Mapping[str, Any]]
+    ) -> Leave:
+        """Take one command of a session through the gate."""
+        return self.handle(replace(call, command=text, cwd=cwd), client)
 
     def _late(self, id: str, streams: Mapping[str, Any]) -> None:
         """Record what background children wrote after their shell had ended."""
@@ -189,6 +200,7 @@ class Gate:
                     return self._explain(state, client)
                 left = None if deadline is None else deadline - time.monotonic()
                 if client.gone():
+                    client.say(words.pending(id))  # a client whose agent was killed is still there
                     return Leave(PENDING)
                 if left is not None and left <= 0:
                     client.say(words.pending(id))

@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from gatesh import wire
 from gatesh.broker.relay import Relay
+from gatesh.broker.session import Session
 from gatesh.broker.surroundings import Peer, is_null, parent, same_description
 from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
@@ -26,6 +28,7 @@ class Link:
     """One client, from its submission to its leave.  Implements `gatesh.caller.Client`.
 
     *lent* are its descriptors 0, 1 and 2, None where it had none; the link owns them.
+    *starter* is the process that started the client, None when that is init.
     """
 
     def __init__(
@@ -37,8 +40,11 @@ class Link:
         running: Path,
         blobs: Blobs,
         limits: Limits,
+        starter: int | None = None,
     ) -> None:
         self.sock = sock
+        self.starter = starter
+        self.watched = -1  # a pidfd of the starter, once somebody waits
         self.peer = peer
         self.lent = lent
         self.running = running
@@ -47,6 +53,7 @@ class Link:
         self.sending = threading.Lock()
         self.broken: str | None = None
         self.shell = -1  # a pidfd, once the client has told us the pid
+        self.shell_pid = 0
         self.screen = -1  # where a command's new terminal is shown, until the client sends it
 
     def close(self) -> None:
@@ -58,6 +65,9 @@ class Link:
         if self.shell >= 0:
             os.close(self.shell)
             self.shell = -1
+        if self.watched >= 0:
+            os.close(self.watched)
+            self.watched = -1
 
     # ---- what the gate asks ---------------------------------------------------
 
@@ -75,15 +85,37 @@ class Link:
         self._send(b"X", bytes([leave.how, leave.value]))
 
     def gone(self) -> bool:
-        """Tell whether the client has left."""
+        """Tell whether the client has left, or who started it: nobody would read the answer."""
         poll = select.poll()
         poll.register(self.sock, select.POLLRDHUP)
+        return bool(poll.poll(0)) or self._orphaned()
+
+    def _orphaned(self) -> bool:
+        """Tell whether the client's starter has left.
+
+        Agents that are killed leave their shells waiting; an approval must not start those.
+        """
+        if self.starter is None:
+            return False
+        if self.watched < 0:
+            try:
+                self.watched = os.pidfd_open(self.starter)
+            except OSError:
+                pass
+            found = parent(self.peer.pid)
+            # Compared after opening: its number may be another process's by now.
+            if self.watched < 0 or found is None or found[0] != self.starter:
+                return found is None or found[0] != self.starter
+        poll = select.poll()
+        poll.register(self.watched, select.POLLIN)
         return bool(poll.poll(0))
 
     def wait(self, wake: int, seconds: float | None) -> bool:
         """Return when *wake* is readable or the client has left; False when time is up."""
         poll = select.poll()
         poll.register(wake, select.POLLIN)
+        if self.watched >= 0:
+            poll.register(self.watched, select.POLLIN)
         poll.register(self.sock, select.POLLRDHUP)  # not POLLIN: a client that chatters waits too
         # Rounded up: a poll that returns a moment early would only spin.
         ready = poll.poll(None if seconds is None else int(seconds * 1000) + 1)
@@ -113,35 +145,55 @@ class Link:
             raise
 
     def _run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
+        if plan.commands is not None:
+            return Session(self, plan, plan.commands, late).run()
         recorder = Recorder(self.running / plan.id, self.limits)
-        relays, places = self._pipes(recorder)
+        if plan.stdin is not None:
+            _consume(self.lent[0])
+        relays, places = self.pipes(recorder)
         fds = [relay.inlet for relay in relays]
         if plan.stdin is not None:
             fds.append(_sealed(plan.stdin))
             places[0] = len(fds)
         began = time.monotonic()
-        self._send(b"R", wire.run(places, plan.path, list(plan.argv)), tuple(fds))
-        for fd in fds:
-            os.close(fd)
-        for relay in relays:
-            relay.start()
+        self.start(places, plan.path, list(plan.argv), fds, relays)
         how, value, why = self._until_end(relays, recorder)
         seconds = time.monotonic() - began
         if self.screen >= 0:  # the terminal that never came
             os.close(self.screen)
             self.screen = -1
         drained = [relay.drain() for relay in relays]
-        over = all(drained)
         streams = recorder.finish(self.blobs.adopt, self.blobs.put)
+        self.let_go(relays, recorder, late, over=all(drained))
+        return Ending(how, value, seconds, streams, self.broken or why)
+
+    def start(
+        self, places: list[int], path: bytes, argv: list[bytes], fds: list[int], relays: list[Relay]
+    ) -> None:
+        """Have the client start the shell, with *fds* attached; begin to relay."""
+        self._send(b"R", wire.run(places, path, argv), tuple(fds))
+        for fd in fds:
+            os.close(fd)
+        for relay in relays:
+            relay.start()
+
+    def let_go(
+        self,
+        relays: list[Relay],
+        recorder: Recorder,
+        late: Callable[[Mapping[str, Any]], None],
+        *,
+        over: bool,
+    ) -> None:
+        """The shell has ended; *over* when nobody can write any more, else go on relaying."""
         if over:
             recorder.discard()
         else:
             threading.Thread(
                 target=self._await_children, args=(relays, recorder, late), daemon=True
             ).start()
-        return Ending(how, value, seconds, streams, self.broken or why)
 
-    def _pipes(self, recorder: Recorder) -> tuple[list[Relay], list[int]]:
+    def pipes(self, recorder: Recorder) -> tuple[list[Relay], list[int]]:
         """Return the relays this caller needs, and for 0, 1, 2 the place of its descriptor."""
         relays: list[Relay] = []
         places = self._terminal()
@@ -194,26 +246,35 @@ class Link:
     ) -> tuple[int | None, int, str | None]:
         """Return (how, value, why) of the shell's end."""
         while True:
-            try:
-                frame = wire.receive(self.sock)
-            except (OSError, wire.WireError):
-                frame = None
-            if frame is None:
-                return self._end_without_client()
-            kind, body, fds = frame
-            if kind == b"T":
-                self._show(fds, relays, recorder)
-                continue
-            for fd in fds:
-                os.close(fd)
-            if kind == b"D":
-                for relay in relays:
-                    relay.drain()
-                self._send(b"D", b"")
-            elif kind == b"P" and len(body) == 4:
-                self._watch(int.from_bytes(body, "big"))
-            elif kind == b"F" and len(body) == 2:
-                return body[0], body[1], None
+            ended = self.hear(relays, recorder)
+            if ended is not None:
+                return ended
+
+    def hear(
+        self, relays: list[Relay], recorder: Recorder
+    ) -> tuple[int | None, int, str | None] | None:
+        """Take one frame from the client; return (how, value, why) if the shell has ended."""
+        try:
+            frame = wire.receive(self.sock)
+        except (OSError, wire.WireError):
+            frame = None
+        if frame is None:
+            return self._end_without_client()
+        kind, body, fds = frame
+        if kind == b"T":
+            self._show(fds, relays, recorder)
+            return None
+        for fd in fds:
+            os.close(fd)
+        if kind == b"D":
+            for relay in relays:
+                relay.drain()
+            self._send(b"D", b"")
+        elif kind == b"P" and len(body) == 4:
+            self._watch(int.from_bytes(body, "big"))
+        elif kind == b"F" and len(body) == 2:
+            return body[0], body[1], None
+        return None
 
     def _watch(self, pid: int) -> None:
         found = parent(pid)
@@ -223,6 +284,7 @@ class Link:
             return  # not a child of who asked: never signal a process on somebody's word
         try:
             self.shell = os.pidfd_open(pid)
+            self.shell_pid = pid
         except OSError:
             self.shell = -1
 
@@ -268,6 +330,12 @@ def _to_write(fds: list[int]) -> int:
         return os.open(f"/proc/self/fd/{fds[0]}", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+
+
+def _consume(fd: int | None) -> None:
+    """Leave a file that commands were read from at its end, where bash leaves it."""
+    if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode):
+        os.lseek(fd, 0, os.SEEK_END)
 
 
 def _sealed(data: bytes) -> int:

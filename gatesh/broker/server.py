@@ -106,7 +106,16 @@ class Server:
         else:
             person = law.roster.person_of_account(peer.user)
             call, lent = incoming.call(body, fds, peer, person)
-        link = Link(sock, peer, lent, running=self.running, blobs=self.gate.blobs, limits=limits)
+        chain = call.requester.ancestry if call else ()
+        link = Link(
+            sock,
+            peer,
+            lent,
+            running=self.running,
+            blobs=self.gate.blobs,
+            limits=limits,
+            starter=chain[0][0] if chain else None,
+        )
         with self.lock:
             self.links.add(link)
         try:
