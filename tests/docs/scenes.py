@@ -47,11 +47,14 @@ def approved_once(world: World) -> World:
 
 
 def one_waits(world: World) -> World:
-    """A command of alice's agent waits for a second person."""
+    """Two commands of alice's agents wait for a second person."""
     machine(world)
     world.settings("hold: 1h\n")
     world.start("-c", "terraform apply -auto-approve")
     world.env["ID"] = world.waiting()
+    world.start("-c", "terraform apply -target=module.web")
+    world.waiting(2)
+    world.env["OTHER"] = world.pending()[1]["id"]
     return world
 
 

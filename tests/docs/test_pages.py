@@ -7,10 +7,10 @@ import shlex
 import pytest
 import typer
 
+from gatesh import config
 from gatesh.__main__ import is_for_people
 from gatesh.approval.request_shape import SHAPE
 from gatesh.cli.app import build
-from gatesh.config import shipped_rules
 from gatesh.ledger.entry import REQUIRED
 from gatesh.model import Mode
 from gatesh.policy import check as checking
@@ -114,6 +114,7 @@ def test_no_status_is_told_of_a_command_that_is_gone():
     ("page", "words"),
     [
         ("spec/formats.md", [*REQUIRED, *SHAPE]),
+        ("settings.md", config._READERS),
         ("rules.md", [*reading._RULE, *reading._FILE]),
     ],
 )
@@ -136,7 +137,7 @@ def test_the_rules_shown_are_rules_that_work(tmp_path):
         whole = text if text.startswith("pack:") else f"pack: shown\nrules:\n{text}"
         (tmp_path / f"{at}.yaml").write_text(whole)
     tmp_path.chmod(0o700)
-    layers = [Layer("shipped", shipped_rules()), Layer("user", tmp_path)]
+    layers = [Layer("shipped", config.shipped_rules()), Layer("user", tmp_path)]
 
     policy = load(layers)
 
