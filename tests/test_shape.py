@@ -20,7 +20,7 @@ ROWS = [
     {"front"},  # client/front.py, the first Python that runs
     {"__main__"},
     {"cli"},
-    {"broker"},
+    {"broker", "evidence"},
     {"gate"},
     {"nested"},
     {"case", "bells", "caller"},
@@ -34,13 +34,14 @@ ROWS = [
 ]
 # cli and policy share nothing with the client but how to reach the broker.
 IMPURE = {"os", "pathlib", "time", "subprocess", "socket", "pexpect", "keyring", "typer", "rich"}
-PURE_ROOMS = {"syntax", "policy", "approval", "ledger"}
+PURE_ROOMS = {"syntax", "policy", "approval", "ledger", "evidence"}
 # The edge of each room: the modules that read or write files, lock, or wait.
 EDGE = {
     "policy.packs", "approval.rosterfile",
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
     "ledger.audit", "ledger.examine", "ledger.lock", "ledger.prover",
+    "evidence.pack",
 }  # fmt: skip
 
 

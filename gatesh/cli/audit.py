@@ -5,21 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gatesh import config
-from gatesh.approval.check import check as check_decision
-from gatesh.approval.quorum import is_met
-from gatesh.approval.roster import Roster
 from gatesh.cli import proof, show
+from gatesh.cli.judging import CHECKS
 from gatesh.errors import UsageError
 from gatesh.ledger.audit import Report
 from gatesh.ledger.audit import audit as run_audit
-from gatesh.ledger.checks import Checks, Verified
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.merkle import Head
 from gatesh.ledger.note import Key, MalformedNote, open_checkpoint
@@ -76,26 +73,14 @@ def audit(
         state or places.state,
         vkey=vkey,
         known_heads=heads,
-        checks=Checks(_verify, _quorum_met),
+        checks=CHECKS,
         progress=_progress() if sys.stderr.isatty() and not as_json else None,
         since=None if since_head is None else _read_head(since_head, vkey),
     )
     if save_head is not None and report.ok:
         _save(save_head, report.checkpoint)
-    typer.echo(json.dumps(_document(report), indent=2) if as_json else _words(report, given))
+    typer.echo(json.dumps(as_document(report), indent=2) if as_json else _words(report, given))
     raise typer.Exit(0 if report.ok else 1)
-
-
-def _verify(
-    decision: bytes, signature: bytes, *, roster: Mapping[str, Any], **rest: Any
-) -> Verified:
-    return check_decision(decision, signature, roster=Roster.from_document(roster), **rest)
-
-
-def _quorum_met(
-    quorum: Mapping[str, int], people: Collection[str], roster: Mapping[str, Any]
-) -> bool:
-    return is_met(quorum, people, Roster.from_document(roster))
 
 
 def _remembered(places: config.Places, state: Path | None) -> tuple[Head, str] | None:
@@ -155,7 +140,8 @@ def _progress() -> Callable[[int, int], None]:
     return moved
 
 
-def _document(report: Report) -> dict[str, Any]:
+def as_document(report: Report) -> dict[str, Any]:
+    """Return what an audit found, for programs."""
     return {
         "ok": report.ok,
         "origin": report.origin,

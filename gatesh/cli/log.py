@@ -33,7 +33,7 @@ def log(
 
     Example: gatesh log --since yesterday --verdict approve --by bob@example.com
     """
-    start = _since(since) if since else None
+    start = moment_of(since) if since else None
     found = [
         c
         for c in Commands(config.places().ledger)
@@ -66,10 +66,10 @@ def _line(command: Command) -> str:
     )
 
 
-def _since(text: str) -> datetime.datetime:
+def moment_of(text: str) -> datetime.datetime:
     """Return the moment that *text* names.
 
-    >>> _since("2026-07-01").isoformat()
+    >>> moment_of("2026-07-01").isoformat()
     '2026-07-01T00:00:00+00:00'
     """
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -12,7 +12,10 @@ import typer
 
 from gatesh import config
 from gatesh.cli import show
+from gatesh.cli.judging import verify
 from gatesh.errors import NotFound, UsageError
+from gatesh.evidence import pack
+from gatesh.evidence.page import span
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.note import Key, MalformedNote
 from gatesh.ledger.proof import BadProof, Proof
@@ -55,6 +58,9 @@ def check(
 
     Example: gatesh audit check 41902.tlog-proof --vkey "$(cat build7.vkey)"
     """
+    if path.is_dir():
+        _check_report(path, vkey, as_json)
+        return
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -89,6 +95,39 @@ def check(
     for name, value in entry.items():
         said = value if isinstance(value, str) else json.dumps(value)
         typer.echo(f"  {visible(name):<20}{visible(said)}")
+
+
+def _check_report(path: Path, vkey: str | None, as_json: bool) -> None:
+    found = pack.check(path, log_key(vkey, pack.claimed_origin(path)), verify)
+    meta = found.meta
+    if as_json:
+        document = {
+            "ok": not found.problems,
+            "origin": meta.get("origin"),
+            "from": meta.get("from"),
+            "to": meta.get("to"),
+            "commands": found.commands,
+            "signatures": found.signatures,
+            "page_derived": found.rendered,
+            "problems": found.problems,
+        }
+        typer.echo(json.dumps(document, indent=2))
+    elif found.problems:
+        typer.echo(f"{show.colour('NOT verified', '31')} {visible(str(path))}")
+        for problem in found.problems:
+            typer.echo(f"  {visible(problem)}")
+    else:
+        last = meta["first"] + meta["count"] - 1
+        typer.echo(
+            f"{show.colour('verified', '32')} {found.commands:,} commands and"
+            f" {found.signatures:,} signatures of {visible(span(meta))}\n"
+            f"complete: entries {meta['first']:,} to {last:,} without a gap, of {meta['size']:,}"
+            f" in the log {visible(meta['origin'])}, head {visible(meta['root'])}"
+        )
+        if not found.rendered:
+            typer.echo(f"the page was made by {visible(meta['by'])} and not derived again")
+        typer.echo("the audit of the whole log, and who has seen it, are its maker's word")
+    raise typer.Exit(1 if found.problems else 0)
 
 
 def _refuse(why: str, as_json: bool) -> Any:

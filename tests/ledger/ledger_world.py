@@ -176,6 +176,7 @@ class House:
             "opened": self.now,
             "approve_by": self.now + timedelta(minutes=15),
             "run_within_s": 300,
+            "requester": REQUESTER,
             "need": {"assurance": "key", "quorum": {"any": 1}},
         }
         return requests.build(
@@ -185,7 +186,6 @@ class House:
             host="build7",
             boot_id="b",
             origin=self.key.name,
-            requester=REQUESTER,
             script=script,
             invocation=requests.invocation_document(
                 Invocation("bash", (b"-c", script), Mode.COMMAND, script=script)

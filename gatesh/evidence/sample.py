@@ -1,0 +1,141 @@
+"""One command in full: who asked, what would run, why it was held, who signed, what it printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gatesh import document
+from gatesh.evidence.charts import text
+from gatesh.evidence.numbers import seconds_between
+from gatesh.evidence.story import Answer, Command
+from gatesh.model import show_id
+from gatesh.transcript.player import play
+from gatesh.visible import visible
+
+Blob = Callable[[str], bytes | None]
+SHOWN: Final = 4000  # characters of output on the page; the whole is in the blobs
+
+
+def render(c: Command, blob: Blob) -> str:
+    """Return the section about *c*."""
+    asked = _read(blob, c.requests[-1]) if c.requests else None
+    asker = c.submitted["requester"]
+    who = f"{text(c.requester)}, account {text(asker['user'])}"
+    if asker.get("agent"):
+        who += f", agent {text(asker['agent'])}"
+    rows = [
+        ("Asked", f"{when(c.t)} by {who}"),
+        ("Where", text(f"{asked['host']}:" if asked else "") + text(c.submitted["cwd"])),
+        ("Held by", "<br>".join(_finding(f) for f in c.submitted["findings"])),
+    ]
+    if asked:
+        quorum = ", ".join(
+            _people(count) if team == "any" else f"{count} of {text(team)}"
+            for team, count in asked["need"]["quorum"].items()
+        )
+        rows.append(("Needs", f"{quorum}; answers until {when(asked['approve_by'])}"))
+    rows += [(_answered(a), _answer(a, c, blob)) for a in c.answers]
+    if c.started:
+        order = (
+            f"entry {c.started_n:,}, after the approvals it rests on:"
+            f" {', '.join(f'entry {n:,}' for n in c.decisions) or 'none'}"
+        )
+        rows.append(("Started", f"{when(c.started)} ({order})"))
+    ended = f"{text(c.ending)}" + (f" after {c.seconds:,.1f} s" if c.seconds is not None else "")
+    rows.append(("Ended", f"{when(c.ended)}, {ended}" if c.ended else ended))
+    rows.append(("Entries", ", ".join(f"{n:,}" for n in c.entries)))
+    listed = "".join(f"<tr><th>{label}</th><td>{said}</td></tr>" for label, said in rows)
+    return (
+        f'<section class="sample"><h3>{show_id(c.id)} <span class="state {text(c.state)}">'
+        f"{text(c.ending)}</span></h3><pre class=command>{text_lines(_script(c, blob))}</pre>"
+        f"<table class=facts>{listed}</table>{_output(c, blob)}</section>"
+    )
+
+
+def when(t: str | None) -> str:
+    """Return a time of the log for people, to the second."""
+    return "" if t is None else f"<time>{text(t[:19].replace('T', ' '))} UTC</time>"
+
+
+def _people(count: int) -> str:
+    return "1 second person" if count == 1 else f"{count} people"
+
+
+def _read(blob: Blob, sha: str) -> Mapping[str, Any] | None:
+    data = blob(sha)
+    try:
+        return None if data is None else document.read(data)
+    except document.MalformedDocument:
+        return None
+
+
+def _script(c: Command, blob: Blob) -> str:
+    script = c.submitted.get("script")
+    if script is None:
+        data = blob(c.submitted["script_sha256"])
+        script = (
+            "(the script is no longer kept)" if data is None else data.decode("utf-8", "replace")
+        )
+    return visible(str(script), lines=True)
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    return f"<b>{text(found['rule'])}</b> {text(found['reason'])}"
+
+
+def _answered(a: Answer) -> str:
+    return {"approve": "Approved", "reject": "Rejected", "ask": "Asked back", "revoke": "Revoked"}[
+        a.decision
+    ]
+
+
+def _answer(a: Answer, c: Command, blob: Blob) -> str:
+    signed = _read(blob, a.decision_sha256) or {}
+    words = signed.get("reason") or signed.get("question")
+    wait = seconds_between(c.opened, a.t)
+    after = f", {wait:,.0f} s after it was asked" if wait is not None else ""
+    said = f" “{text(words)}”" if words else ""
+    return (
+        f"{when(a.t)} by {text(a.by)}{said}<br><small>signed with {text(a.key)}"
+        f" (entry {a.n:,}{after})</small>"
+    )
+
+
+def _output(c: Command, blob: Blob) -> str:
+    if not c.streams:
+        return "<p class=quiet>It printed nothing that was recorded.</p>"
+
+    def get(sha: str) -> bytes:
+        data = blob(sha)
+        if data is None:
+            raise KeyError(sha)
+        return data
+
+    parts: list[str] = []
+    room = SHOWN
+    try:
+        for chunk in play(c.streams, get):
+            words = f"[… {chunk.gap:,} bytes not kept …]" if chunk.gap else None
+            words = words or visible(
+                chunk.data.decode("utf-8", "replace").replace("\r\n", "\n"), lines=True
+            )
+            parts.append(words[:room])
+            room -= len(words)
+            if room <= 0:
+                parts.append("\n[… the rest is in the transcript …]")
+                break
+    except KeyError:
+        return "<p class=quiet>Its transcript is no longer kept; the entry has its digest.</p>"
+    kept = ", ".join(
+        f"{text(name)} {stream['bytes']:,} bytes, SHA-256 {text(stream['sha256'])}"
+        for name, stream in c.streams.items()
+        if name != "timing"
+    )
+    said = text_lines("".join(parts))
+    return f"<pre class=output>{said}</pre><p class=quiet>{kept}</p>"
+
+
+def text_lines(said: str) -> str:
+    """Return text with its line breaks for HTML."""
+    return "\n".join(text(line) for line in said.split("\n"))

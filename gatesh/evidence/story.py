@@ -1,0 +1,185 @@
+"""Commands as the log tells them, put together from their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Entry = Mapping[str, Any]
+
+_AFTER: Final = {
+    "approve": "approved",
+    "ask": "asked",
+    "reject": "rejected",
+    "revoke": "revoked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One accepted decision; the digests name the signed document and its signature."""
+
+    n: int
+    t: str
+    by: str
+    decision: str
+    key: str
+    assurance: str
+    request_sha256: str
+    decision_sha256: str
+    signature_sha256: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Answer:
+        """Take an answer from its `decision.accepted` entry."""
+        return cls(**{name: entry[name] for name in cls.__slots__})
+
+
+@dataclass(slots=True)
+class Command:
+    """One command and what became of it so far."""
+
+    id: str
+    t: str
+    submitted: Entry
+    state: str = "submitted"
+    answers: list[Answer] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # why answers were not accepted
+    opened: str | None = None
+    requests: list[str] = field(default_factory=list)  # digests, one for each revision
+    started: str | None = None
+    started_n: int | None = None
+    decisions: tuple[int, ...] = ()  # indexes of the entries the start rests on
+    ended: str | None = None
+    exit: int | None = None
+    signal: int | None = None
+    seconds: float | None = None
+    streams: Mapping[str, Any] | None = None
+    late: list[Mapping[str, Any]] = field(default_factory=list)
+    entries: list[int] = field(default_factory=list)  # indexes of all that is about it
+
+    @property
+    def text(self) -> str:
+        """The command as a person would name it."""
+        found = self.submitted.get("inner") or self.submitted.get("script")
+        return (
+            str(found) if found is not None else f"(script {self.submitted['script_sha256'][:16]}…)"
+        )
+
+    @property
+    def verdict(self) -> str:
+        """What the rules said: allow, approve or deny."""
+        return str(self.submitted["verdict"])
+
+    @property
+    def requester(self) -> str:
+        """The person who asked, or the account when nobody answers for it."""
+        asker = self.submitted["requester"]
+        return str(asker.get("person") or asker["user"])
+
+    @property
+    def by(self) -> list[str]:
+        """The answers as `decision:person`."""
+        return [f"{answer.decision}:{answer.by}" for answer in self.answers]
+
+    @property
+    def approvals(self) -> list[Answer]:
+        """The answers that the start rests on."""
+        return [a for a in self.answers if a.n in self.decisions and a.decision == "approve"]
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that matched, strictest first, each once."""
+        return list(dict.fromkeys(str(f["rule"]) for f in self.submitted["findings"]))
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of those rules, sorted."""
+        return sorted({str(t) for f in self.submitted["findings"] for t in f.get("tags", ())})
+
+    @property
+    def system(self) -> str | None:
+        """The affected system of the strictest finding that names one."""
+        named = (f.get("system") for f in self.submitted["findings"])
+        return next((str(system) for system in named if system), None)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in a few letters."""
+        if self.exit is not None:
+            return f"exit {self.exit}"
+        return f"signal {self.signal}" if self.signal is not None else self.state
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything, for programs."""
+        found = self.submitted
+        return {
+            "id": self.id,
+            "t": self.t,
+            "verdict": found["verdict"],
+            "state": self.state,
+            "script": found.get("script"),
+            "script_sha256": found["script_sha256"],
+            "cwd": found["cwd"],
+            "requester": found["requester"],
+            "findings": found["findings"],
+            "by": self.by,
+            "started": self.started,
+            "exit": self.exit,
+            "signal": self.signal,
+            "seconds": self.seconds,
+            "streams": self.streams,
+            "entries": self.entries,
+        }
+
+
+class Stories:
+    """Every command in *entries*, by id, in the order submitted."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.found: dict[str, Command] = {}
+        for entry in entries:
+            self.take(entry)
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self.found.values())
+
+    def get(self, id: str) -> Command | None:
+        """Return the command with this id."""
+        return self.found.get(id)
+
+    def take(self, entry: Entry) -> None:
+        """Take the next entry of the log."""
+        kind = entry["type"]
+        command = self.found.get(entry.get("id") or "")
+        if kind == "command.submitted" and command is None:
+            command = self.found[entry["id"]] = Command(entry["id"], entry["t"], entry)
+            if entry["verdict"] == "deny":
+                command.state = "denied"
+        if command is None:
+            return
+        command.entries.append(entry["n"])
+        if kind in ("request.opened", "request.revised"):
+            command.state = "pending"
+            command.opened = command.opened or entry["t"]
+            command.requests.append(entry["request_sha256"])
+        elif kind.startswith("request."):
+            command.state = kind.partition(".")[2]
+        elif kind == "decision.accepted":
+            command.answers.append(Answer.of(entry))
+            command.state = _AFTER[entry["decision"]]
+        elif kind == "decision.refused":
+            command.refused.append(entry["why"])
+        elif kind == "command.started":
+            command.state, command.started = "started", entry["t"]
+            command.started_n = entry["n"]
+            command.decisions = tuple(entry["decisions"])
+        elif kind in ("command.finished", "command.lost"):
+            command.state = kind.partition(".")[2]
+            command.ended = entry["t"]
+            command.exit, command.signal = entry.get("exit"), entry.get("signal")
+            command.seconds = entry.get("seconds")
+            command.streams = entry.get("streams")
+        elif kind == "command.output":
+            command.late.append(entry["streams"])
