@@ -74,6 +74,30 @@ def asked(id: str, by: str, question: str) -> str:
     )
 
 
+def open_question(id: str) -> str:
+    """Somebody wants to know more; for whoever only looks how the request stands."""
+    return (
+        f"gatesh: QUESTION about request {show_id(id)}: read it with: gatesh show {show_id(id)}."
+        f" The command was NOT run. Answer with: gatesh answer {show_id(id)} -m TEXT\n"
+    )
+
+
+def refused(id: str) -> str:
+    """A person said no; for whoever only looks how the request stands."""
+    return (
+        f"gatesh: REJECTED request {show_id(id)}. The command was not run."
+        " Do not retry it or work around it; tell the user.\n"
+    )
+
+
+def ran(id: str) -> str:
+    """The approval has been used: never to be read as a reason to run the command again."""
+    return (
+        f"gatesh: STARTED request {show_id(id)}: the command was approved and has been run."
+        f" Do not run it again; see what it printed with: gatesh replay {show_id(id)}"
+    )
+
+
 def ended(id: str, state: str, why: str | None) -> str:
     """The request ended without a decision: expired, cancelled, revoked, lapsed."""
     words = f" ({ascii_line(why)})" if why else ""

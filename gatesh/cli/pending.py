@@ -104,8 +104,9 @@ def wait(
 ) -> None:
     """Wait until a request is decided; then say what to do.
 
-    Exit status 0 when it is approved, 75 when it still waits, 126 when it was
-    refused.  It never runs anything: the same command, run again, does.
+    Exit status 0 when it is approved or has started already, 75 when it still waits or has
+    ended otherwise, 126 when it was refused.  It never runs anything: the same command, run
+    again, does.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -118,8 +119,16 @@ def wait(
     if state == "approved":
         typer.echo(f"gatesh: APPROVED request {shown}. Run the same command again; it starts now.")
         return
+    if state in ("started", "finished", "lost"):
+        typer.echo(words.ran(found["id"]))
+        return
     if state == "pending":
         typer.echo(words.pending(found["id"]), nl=False, err=True)
-        raise typer.Exit(75)
-    typer.echo(words.ended(found["id"], state, None), nl=False, err=True)
-    raise typer.Exit(126 if state == "rejected" else 75)
+    elif state == "asked":
+        typer.echo(words.open_question(found["id"]), nl=False, err=True)
+    elif state == "rejected":
+        typer.echo(words.refused(found["id"]), nl=False, err=True)
+        raise typer.Exit(126)
+    else:
+        typer.echo(words.ended(found["id"], state, None), nl=False, err=True)
+    raise typer.Exit(75)
