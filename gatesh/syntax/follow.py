@@ -8,126 +8,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gatesh.model import Kind
 from gatesh.syntax import findings
-from gatesh.syntax.call import file_output, located
-from gatesh.syntax.collect import Collector
-from gatesh.syntax.environment import assigned, shadowing
+from gatesh.syntax.assign import MAX_COMBINATIONS, assign
+from gatesh.syntax.compounds import NOTHING, UNKNOWN, compound
+from gatesh.syntax.environment import shadowing
 from gatesh.syntax.expand import Expander
 from gatesh.syntax.expansions import Unsure
+from gatesh.syntax.frames import Frame, Marks
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.nodes import (
     AndOr,
-    Assign,
-    Case,
     Command,
     Coproc,
-    For,
     Function,
-    Group,
-    If,
-    Math,
     Pipeline,
-    Redir,
     Script,
     Simple,
     Sub,
-    Sum,
-    Test,
-    While,
     Word,
 )  # fmt: skip
 from gatesh.syntax.origins import WORD
-from gatesh.syntax.paths import NOWHERE, ground
+from gatesh.syntax.redirect import redirected, written
 from gatesh.syntax.run import command as run_command
 from gatesh.syntax.state import Routine, Shell, hole
-from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, join, pieces, render
-
-MAX_DEPTH = 48  # scripts, functions and brackets inside each other while following
-MAX_COMBINATIONS = 16
+from gatesh.syntax.values import (
+    Array,
+    Choice,
+    Field,
+    Output,
+    Text,
+    concatenated,
+    either,
+    join,
+    render,
+)  # fmt: skip
 
 _DASH_DIFFERS = re.compile(r"\[\[|\(\(|\b(?:function|coproc|time|select)\b")
 
 Temporary = list[tuple[str, Choice]]
 
-NOTHING = Output("")
-UNKNOWN = Output()
 
-
-@dataclass(slots=True)
-class Frame:
-    """Where the text being followed came from."""
-
-    inside: tuple[str, ...] = ()
-    fixed: tuple[int, int] | None = None  # the span of everything here, if offsets mean nothing
-    file: str = ""  # the script file it stands in, when the line did not write that itself
-
-
-class Follower:
+class Follower(Marks):
     """Follows one line; also what `Expander` asks for substitutions."""
-
-    def __init__(self, shell: Shell, collector: Collector, read: Callable[[str], bytes | None]):
-        self.shell = shell
-        self.collector = collector
-        self.read = read
-        self.frame = Frame()
-        self.ground = ground(shell.cwd[0], shell.one("HOME")) if shell.cwd else NOWHERE
-        self.stdin: Output | None = None  # None: not redirected
-        self.stays = False  # whether the redirections of this command outlive it
-        self.wanted = 0  # whether anybody looks at what is printed here
-        self.depth = 0
-        self.leaving = False  # `exit`, `return`: what follows `||` has no way back
-        self.calls: list[tuple[str, object]] = []
-        self.defined: list[Routine] = []
-        self.read_names: list[str] = []  # what `read` has set, for the loop around it
-        self.last_text = ("", "")  # the last command: as written, and unwrapped
-        self.unwrapped = ""  # what the command being followed turned out to run
-        self.word_span = (0, 0)
-
-    # ---- leaving marks ---------------------------------------------------
-
-    def add(
-        self,
-        kind: Kind,
-        text: str,
-        span: tuple[int, int],
-        also: tuple[str, ...] = (),
-        program: str = "",
-        detail: str = "",
-    ) -> None:
-        """Add a subject that stands in the current frame."""
-        frame = self.frame
-        self.collector.add((kind, text, frame.fixed or span, also, frame.inside, program, detail))
-
-    def finding(self, word: str, span: tuple[int, int], detail: str) -> None:
-        """Add a finding.  In a script file, what is merely unknown is one quiet finding a file."""
-        file = self.frame.file
-        if file and word not in (findings.CODE_FROM_DATA, findings.DECODED_CODE):
-            word, detail = findings.UNSURE_FILE, f"{file}: {word}"
-        self.add(Kind.FINDING, word, span, detail=detail)
-
-    @contextmanager
-    def deeper(self, frame: Frame | None = None) -> Iterator[None]:
-        """Go one level down; *frame* replaces the current one there."""
-        if self.depth >= MAX_DEPTH:
-            raise Unsure("too many levels inside each other", 0)
-        self.depth += 1
-        before = self.frame
-        if frame is not None:
-            self.frame = frame
-        try:
-            yield
-        finally:
-            self.depth -= 1
-            self.frame = before
-
-    def frame_inside(self, label: str, span: tuple[int, int], *, offsets: bool = False) -> Frame:
-        """Return the frame of what is unwrapped from *label*."""
-        fixed = self.frame.fixed if offsets else (self.frame.fixed or span)
-        return replace(self.frame, inside=(*self.frame.inside, label), fixed=fixed)
 
     def run(
         self, fields: list[Field], span: tuple[int, int], temporary: Temporary | None = None
@@ -290,45 +215,20 @@ class Follower:
             self._define(command)
             return NOTHING
         if isinstance(command, Coproc):
-            return self._apart(lambda: self.command(command.body))
+            return self.apart(lambda: self.command(command.body))
         span = (command.start, command.end)
-        with self.deeper(), self.redirected(command.redirs) as files:
-            output = self._compound(command)
+        with self.deeper(), redirected(self, command.redirs) as files:
+            output = compound(self, command)
         texts = self.last_text
         if files:
-            self.written(files, output)
+            written(self, files, output)
             output = NOTHING
         self.word_span = span
         self.last_text = texts
         return output
 
-    def _compound(self, command: Command) -> Output:
-        if isinstance(command, Group):
-            if command.subshell:
-                return self._apart(lambda: self.script(command.body))
-            return self.script(command.body)
-        if isinstance(command, If):
-            return self._if(command)
-        if isinstance(command, While):
-            return self._while(command)
-        if isinstance(command, For):
-            return self._for(command)
-        if isinstance(command, Case):
-            return self._case(command)
-        if isinstance(command, Math):
-            Expander(self).sum(command.sum)
-            return self._loop(lambda: self.script(command.body or Script([])))
-        if isinstance(command, Test):
-            expander = Expander(self)
-            for word in command.words:
-                self.word_span = (word.start, word.end)
-                expander.visit(word)
-                value = render(expander.text(word))
-                if "[$(" in value or "[`" in value:
-                    self.hidden_code(value, "[[ evaluates a subscript")
-        return NOTHING
-
-    def _apart(self, follow: Callable[[], Output]) -> Output:
+    def apart(self, follow: Callable[[], Output]) -> Output:
+        """Follow in a subshell."""
         shell, self.shell = self.shell, self.shell.copy()
         try:
             return follow()
@@ -345,81 +245,6 @@ class Follower:
             self.defined.append(routine)
         shadowing(self, command.name, "a function", (command.start, command.end))
 
-    def _if(self, command: If) -> Output:
-        shell = self.shell
-        printed = []
-        after: list[Shell] = []
-        for condition, body in command.arms:
-            self.script(condition)
-            before = shell.copy()
-            printed.append(self.script(body))
-            after.append(shell.copy())
-            self.shell = shell = before
-        if command.orelse is not None:
-            printed.append(self.script(command.orelse))
-        for other in after:
-            shell.merge(other)
-        return either(printed)
-
-    def _case(self, command: Case) -> Output:
-        expander = Expander(self)
-        self.word_span = (command.subject.start, command.subject.end)
-        expander.visit(command.subject)
-        printed = []
-        shell = self.shell
-        for patterns, body in command.arms:
-            for pattern in patterns:
-                expander.visit(pattern)
-            before = shell.copy()
-            printed.append(self.script(body))
-            shell.merge(before)
-        return either(printed)
-
-    def _while(self, command: While) -> Output:
-        outer, self.read_names = self.read_names, []
-        self.script(command.condition)
-        output = self._loop(
-            lambda: concatenated([self.script(command.body), self.script(command.condition)])
-        )
-        for name in self.read_names:  # the `read` that ends the loop leaves nothing
-            self.shell.set(name, *dict.fromkeys((*self.shell.lookup(name), "")))
-        self.read_names = outer
-        return output
-
-    def _for(self, command: For) -> Output:
-        values: list[Choice]
-        if command.words is None:
-            known = self.shell.positionals
-            fields = [Field("$@", hole("$@"), wild=True)] if known is None else list(known)
-        else:
-            expander = Expander(self)
-            if command.words:
-                self.word_span = (command.words[0].start, command.words[-1].end)
-            fields = expander.fields(command.words)
-        values = [self._element(field, command.name) for field in fields]
-        values = list(dict.fromkeys(values)) or [None]
-        self.shell.set(command.name, *values)
-        return self._loop(lambda: self.script(command.body))
-
-    def _element(self, field: Field, name: str) -> Choice:
-        """Return what a loop variable is for one word of its list."""
-        if field.glob or field.wild:
-            one = field.glob and not field.wild
-            return hole("$" + name, one=one)
-        return field.value
-
-    def _loop(self, follow: Callable[[], Output]) -> Output:
-        """Follow a body that may run any number of times."""
-        shell = self.shell
-        before = shell.copy()
-        follow()
-        if shell.version != before.version and not self.frame.file:
-            # The second round sees what the first left behind.
-            shell.merge(before)
-            follow()
-            shell.merge(before)
-        return UNKNOWN
-
     # ---- simple commands -------------------------------------------------
 
     def simple(self, node: Simple) -> Output:
@@ -429,16 +254,16 @@ class Follower:
         span = (node.start, node.end)
         self.word_span = span
         if not words:
-            for assign in node.assigns:
-                self.assign(assign, "")
-            with self.redirected(node.redirs) as files:
-                self.written(files, NOTHING)
+            for one in node.assigns:
+                assign(self, one, "")
+            with redirected(self, node.redirs) as files:
+                written(self, files, NOTHING)
             return NOTHING
         expander = Expander(self)
         fields = self.words(expander, words, node.declares)
         if node.assigns:
             # `A=1 cmd $A`: words are expanded before the assignments are made.
-            temporary = [self.assign(assign, words[0].plain or "?") for assign in node.assigns]
+            temporary = [assign(self, one, words[0].plain or "?") for one in node.assigns]
         else:
             temporary = []
         variants: list[list[Field]] = [fields]
@@ -446,10 +271,10 @@ class Follower:
             variants += self._variants(expander, words, node.declares)
         if not node.redirs:
             return self._each(variants, span, temporary)
-        with self.redirected(node.redirs) as files:
+        with redirected(self, node.redirs) as files:
             output = self._each(variants, span, temporary)
         if files:
-            self.written(files, output)
+            written(self, files, output)
             return NOTHING
         return output
 
@@ -476,7 +301,7 @@ class Follower:
             if word.assign is None:
                 fields += expander.fields([word])
                 continue
-            name, value = self.assign(word.assign, "")
+            name, value = assign(self, word.assign, "")
             shown = "(…)" if value is None or isinstance(value, Array) else render(value)
             fields.append(
                 Field(f"{name}={shown}", f"{name}={shown}", start=word.start, end=word.end)
@@ -498,122 +323,7 @@ class Follower:
         for choice in choices[1:]:
             yield self.words(Expander(self, choice), words, declares)
 
-    def assign(self, assign: Assign, command: str) -> tuple[str, Choice]:
-        """Make an assignment, only for *command* if that is given; return name and value."""
-        expander = Expander(self)
-        span = (assign.start, assign.end)
-        self.word_span = span
-        if assign.index is not None:
-            expander.sum(Sum(assign.index.parts, True, ""))
-        value = self._value(assign, expander)
-        shown = _shown(value)
-        self.add(Kind.ENV, f"{assign.name}={shown}", span)
-        assigned(self, assign.name, value, span)
-        shell = self.shell
-        if assign.name in shell.integers and ("$(" in shown or "`" in shown):
-            self.hidden_code(shown, f"{assign.name} is an integer: its value is evaluated")
-        if assign.append:
-            choices = self._appended(assign.name, value)
-        else:
-            choices = [value, *self._other_values(assign, expander)]
-        if command:
-            return assign.name, choices[0] if len(choices) == 1 else hole("$" + assign.name)
-        if assign.index is not None:
-            choices = [hole("$" + assign.name)]
-        shell.set(assign.name, *dict.fromkeys(choices))
-        return assign.name, value
-
-    def _value(self, assign: Assign, expander: Expander) -> Choice:
-        if assign.array is not None:
-            return Array(tuple(expander.fields(assign.array)))
-        assert assign.value is not None
-        return expander.text(assign.value, tildes=True)
-
-    def _other_values(self, assign: Assign, expander: Expander) -> list[Choice]:
-        """`B=$A` where A has several values gives B as many."""
-        choices: list[dict[str, int]] = [{}]
-        for name, count in expander.open.items():
-            choices = [{**c, name: n} for c in choices for n in range(count)]
-            if len(choices) > MAX_COMBINATIONS:
-                return [hole("$" + assign.name)]
-        return [self._value(assign, Expander(self, choice)) for choice in choices[1:]]
-
-    def _appended(self, name: str, value: Choice) -> list[Choice]:
-        """Return what `name+=value` can make of the variable."""
-        made: list[Choice] = []
-        for old in self.shell.lookup(name):
-            if isinstance(value, Array):
-                items = old.items if isinstance(old, Array) else ()
-                known = old is None or isinstance(old, Array)
-                made.append(Array(items + value.items) if known else hole("$" + name))
-            elif isinstance(old, Array):
-                made.append(hole("$" + name))
-            else:
-                made.append(join([*pieces(old or ""), *pieces(value or "")]))
-        return made
-
-    # ---- redirections ----------------------------------------------------
-
-    @contextmanager
-    def redirected(self, redirs: list[Redir]) -> Iterator[list[str]]:
-        """Follow redirections; yield the files that standard output goes to."""
-        files: list[str] = []
-        if not redirs:
-            yield files
-            return
-        before = self.stdin
-        for redir in redirs:
-            self._redirect(redir, files)
-        self.wanted += bool(files)
-        self.stays = False
-        try:
-            yield files
-        finally:
-            if not self.stays:  # `exec < file` stays
-                self.stdin = before
-            self.stays = False
-            self.wanted -= bool(files)
-
-    def _redirect(self, redir: Redir, files: list[str]) -> None:
-        expander = Expander(self)
-        span = (redir.start, redir.end)
-        self.word_span = span
-        value = expander.text(redir.target)
-        op = redir.op
-        if op in ("<<", "<<-"):
-            if redir.fd in ("", "0"):
-                self.stdin = Output(value)
-            return
-        if op == "<<<":
-            if redir.fd in ("", "0"):
-                self.stdin = Output(join([*pieces(value), "\n"]), None, sources(value))
-            return
-        text = render(value)
-        if op in ("<&", ">&") and (text.rstrip("-").isdigit() or text == "-"):
-            if op == "<&" and redir.fd in ("", "0"):
-                self.stdin = UNKNOWN
-            return
-        if op in ("<", "<&", "<>"):
-            for path in located(self, text):
-                self.add(Kind.READ, path, span)
-            if redir.fd in ("", "0"):
-                self.stdin = file_output(self, value)
-        if op not in ("<", "<&"):
-            for path in located(self, text):
-                self.add(Kind.WRITE, path, span)
-                if redir.fd in ("", "1") and op != "<>":
-                    files.append(("+" if op in (">>", "&>>") else "") + path)
-
-    def written(self, files: list[str], output: Output) -> None:
-        """Remember what the line has put into files."""
-        for file in files:
-            path = file.lstrip("+")
-            if file[0] == "+":
-                old = self.shell.files.get(path)
-                output = concatenated([old, output]) if old is not None else output
-                if old is None:
-                    output = replace(output, text=None) if output.text is None else output
-            self.shell.files[path] = output
+    # ---- functions nobody called -------------------------------------------
 
     def uncalled(self) -> None:
         """Follow functions that the line defines and does not call: a later line may."""
@@ -631,40 +341,3 @@ class Follower:
         with self.deeper(replace(frame, inside=(*frame.inside, f"function {routine.name}"))):
             self.command(routine.body)
         self.shell = outer
-
-
-def sources(value: Text) -> frozenset[str]:
-    """Return where the unknown parts of *value* come from."""
-    found: frozenset[str] = frozenset()
-    for piece in pieces(value):
-        if isinstance(piece, Hole) and piece.source is not None:
-            found |= piece.source.origin
-    return found
-
-
-def _shown(value: Choice) -> str:
-    if isinstance(value, Array):
-        return "(" + " ".join([item.text for item in value.items]) + ")"
-    return render(value or "")
-
-
-def concatenated(outputs: list[Output]) -> Output:
-    """Return what is printed when one prints after the other."""
-    made: list[str | Hole] = []
-    origin: frozenset[str] = frozenset()
-    known = True
-    for output in outputs:
-        origin |= output.origin
-        if output.text is None:
-            known = False
-        else:
-            made += pieces(output.text)
-    return Output(join(made) if known else None, None, origin)
-
-
-def either(outputs: list[Output]) -> Output:
-    """Return what is printed when one of them prints."""
-    first = outputs[0] if outputs else NOTHING
-    if all(output == first for output in outputs):
-        return first
-    return Output(None, None, frozenset().union(*(o.origin for o in outputs)))

@@ -116,7 +116,7 @@ def run_code(
     f: Follower, code: Text, frame: object, span: tuple[int, int], *, wild: bool = False
 ) -> Output:
     """Follow *code*, saying so when parts of it cannot be known."""
-    from gatesh.syntax.follow import Frame
+    from gatesh.syntax.frames import Frame
 
     assert isinstance(frame, Frame)
     skipped = False
@@ -249,6 +249,8 @@ def _run_file(f: Follower, path: str, field: Field, label: str, span: tuple[int,
         return True
     if written is not None and written.file is not None:
         path = written.file
+        if written.text is not None:
+            _run_written(f, written, label, span, path)
     if field.wild or field.glob or (holes(field.value) and not _named_tail(field)):
         if not field.glob:
             f.finding(findings.UNREAD_CODE, span, f"{field.text}: which file runs is not known")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 class Output:
     """What a command prints, as far as it can be told.
 
-    `file` is the path whose content it is.  `origin` says where it comes from, in
+    `file` is the path whose content it is, or comes before `text`.  `origin` says where it comes from, in
     the words of `origins`: network, decoder, generator, name, …
     """
 
@@ -108,3 +108,34 @@ def tail(text: Text) -> str:
 def known(text: str) -> Field:
     """Return a field of which everything is known."""
     return Field(text, text)
+
+
+def sources(value: Text) -> frozenset[str]:
+    """Return where the unknown parts of *value* come from."""
+    found: frozenset[str] = frozenset()
+    for piece in pieces(value):
+        if isinstance(piece, Hole) and piece.source is not None:
+            found |= piece.source.origin
+    return found
+
+
+def concatenated(outputs: list[Output]) -> Output:
+    """Return what is printed when one prints after the other."""
+    made: list[str | Hole] = []
+    origin: frozenset[str] = frozenset()
+    known = True
+    for output in outputs:
+        origin |= output.origin
+        if output.text is None:
+            known = False
+        else:
+            made += pieces(output.text)
+    return Output(join(made) if known else None, None, origin)
+
+
+def either(outputs: list[Output]) -> Output:
+    """Return what is printed when one of them prints."""
+    first = outputs[0] if outputs else Output("")
+    if all(output == first for output in outputs):
+        return first
+    return Output(None, None, frozenset().union(*(o.origin for o in outputs)))

@@ -1,0 +1,83 @@
+"""Redirections: what is read and written, and what the next reader finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gatesh.model import Kind
+from gatesh.syntax.call import file_output, located
+from gatesh.syntax.expand import Expander
+from gatesh.syntax.nodes import Redir
+from gatesh.syntax.values import Output, concatenated, join, pieces, render, sources
+
+if TYPE_CHECKING:
+    from gatesh.syntax.follow import Follower
+
+UNKNOWN = Output()
+
+
+@contextmanager
+def redirected(f: Follower, redirs: list[Redir]) -> Iterator[list[str]]:
+    """Follow redirections; yield the files that standard output goes to."""
+    files: list[str] = []
+    if not redirs:
+        yield files
+        return
+    before = f.stdin
+    for redir in redirs:
+        _redirect(f, redir, files)
+    f.wanted += bool(files)
+    f.stays = False
+    try:
+        yield files
+    finally:
+        if not f.stays:  # `exec < file` stays
+            f.stdin = before
+        f.stays = False
+        f.wanted -= bool(files)
+
+
+def _redirect(f: Follower, redir: Redir, files: list[str]) -> None:
+    expander = Expander(f)
+    span = (redir.start, redir.end)
+    f.word_span = span
+    value = expander.text(redir.target)
+    op = redir.op
+    if op in ("<<", "<<-"):
+        if redir.fd in ("", "0"):
+            f.stdin = Output(value)
+        return
+    if op == "<<<":
+        if redir.fd in ("", "0"):
+            f.stdin = Output(join([*pieces(value), "\n"]), None, sources(value))
+        return
+    text = render(value)
+    if op in ("<&", ">&") and (text.rstrip("-").isdigit() or text == "-"):
+        if op == "<&" and redir.fd in ("", "0"):
+            f.stdin = UNKNOWN
+        return
+    if op in ("<", "<&", "<>"):
+        for path in located(f, text):
+            f.add(Kind.READ, path, span)
+        if redir.fd in ("", "0"):
+            f.stdin = file_output(f, value)
+    if op not in ("<", "<&"):
+        for path in located(f, text):
+            f.add(Kind.WRITE, path, span)
+            if redir.fd in ("", "1") and op != "<>":
+                files.append(("+" if op in (">>", "&>>") else "") + path)
+
+
+def written(f: Follower, files: list[str], output: Output) -> None:
+    """Remember what the line has put into files."""
+    for file in files:
+        path = file.lstrip("+")
+        if file[0] == "+":
+            old = f.shell.files.get(path)
+            # What was there before the line stays in front of what the line adds.
+            output = (
+                concatenated([old, output]) if old else Output(output.text, path, output.origin)
+            )
+        f.shell.files[path] = output
