@@ -64,12 +64,22 @@ def build(program: str, *flags: str, files: list[str] | None = None) -> None:
         subprocess.run([found, *FLAGS, *includes, "-o", program, *files, *flags], check=True)
 
 
+def has(*flags: str) -> bool:
+    """Tell whether a program can be made with *flags* here."""
+    with tempfile.TemporaryDirectory(prefix="gatesh-build-") as place:
+        source = Path(place) / "nothing.c"
+        source.write_text("int main(void) { return 0; }\n", "ascii")
+        call = [compiler() or "cc", *FLAGS, "-o", str(source.with_suffix("")), str(source), *flags]
+        try:
+            return subprocess.run(call, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+
 def build_client(program: str) -> None:
     """Compile the client as it is shipped: static where the C library can be had so."""
-    try:
-        build(program, *HARDENED, *STATIC, "-s")
-    except subprocess.CalledProcessError:
-        build(program, *HARDENED, *DYNAMIC, "-s")
+    kind = STATIC if has(*STATIC) else DYNAMIC
+    build(program, *HARDENED, *kind, "-s")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
  *   fuzz_frames ROUNDS SEED FILE…     with any compiler: mutates the files, always the same way
  *   -fsanitize=fuzzer                 with clang: the same target under libFuzzer
  *
- * The first byte of an input says how many descriptors come along.  The sanitizers judge the
+ * The first byte of an input says how many descriptors come along with each half of the rest;
+ * any that is not closed again is missed before long.  The sanitizers judge the
  * memory; this file judges what is said about it.
  */
 #define _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,13 +35,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct wire wire = {0};
     struct frame frame;
-    int ends[2], count, result, lent[WIRE_MAX_FDS] = {2, 2, 2};
+    int ends[2], first, second, result, lent[WIRE_MAX_FDS] = {2, 2, 2};
+    size_t half = size / 2;
 
     if (size < 2 || size > LARGEST)
         return 0;
-    count = data[0] % (WIRE_MAX_FDS + 1);
+    first = data[0] % (WIRE_MAX_FDS + 1);
+    second = data[0] / 16 % (WIRE_MAX_FDS + 1);
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
-    check(wire_send(ends[0], data + 1, size - 1, lent, count) == 0, "cannot send");
+    check(wire_send(ends[0], data + 1, half, lent, first) == 0
+          && wire_send(ends[0], data + 1 + half, size - 1 - half, lent, second) == 0, "cannot send");
     close(ends[0]);
     wire.sock = ends[1];
 
@@ -49,8 +54,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(frame.size < LARGEST, "a frame of more than was sent");
         for (size_t n = 0; n < frame.size; n++)
             sum ^= frame.body[n];
+        check(frame.body + frame.size <= wire.data + wire.end, "a frame past what was read");
         if (frame.kind == 'R') {
             struct plan plan = {0};
+            /* In its own allocation: a step past its end is then an error. */
+            unsigned char *exact = malloc(frame.size ? frame.size : 1);
+            frame.body = memcpy(exact, frame.body, frame.size);
             if (wire_read_run(&wire, &frame, &plan) == 0) {
                 size_t total = strlen(plan.path), argc = 0;
                 runs++;
@@ -62,10 +71,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     check(plan.place[n] >= 0 && plan.place[n] <= wire.fd_count, "a place that is none");
             }
             free(plan.argv);
+            free(exact);
         }
     }
     refusals += result < 0;
-    check(wire.fd_count <= count, "more descriptors than were sent");
+    check(wire.fd_count <= first + second, "more descriptors than were sent");
     for (int n = 0; n < wire.fd_count; n++) {
         check(fcntl(wire.fds[n], F_GETFD) == FD_CLOEXEC, "a descriptor that a shell would inherit");
         close(wire.fds[n]);
@@ -110,9 +120,11 @@ int main(int argc, char **argv)
 {
     static uint8_t seeds[64][LARGEST], input[LARGEST];
     size_t sizes[64], count = 0;
+    struct rlimit few = {64, 64};
 
     if (argc < 4)
         return 2;
+    setrlimit(RLIMIT_NOFILE, &few);
     state = strtoull(argv[2], NULL, 10) * 2654435769u + 1;
     for (int n = 3; n < argc && count < 64; n++, count++) {
         int fd = open(argv[n], O_RDONLY);
@@ -125,12 +137,7 @@ int main(int argc, char **argv)
     for (long round = strtol(argv[1], NULL, 10); round > 0; round--) {
         uint32_t n = any((uint32_t)count);
         memcpy(input, seeds[n], sizes[n]);
-        /* In its own allocation: reading past its end is then an error. */
-        size_t size = mutate(input, sizes[n]);
-        uint8_t *exact = malloc(size ? size : 1);
-        memcpy(exact, input, size);
-        LLVMFuzzerTestOneInput(exact, size);
-        free(exact);
+        LLVMFuzzerTestOneInput(input, mutate(input, sizes[n]));
     }
     printf("%zu frames %zu runs %zu refusals\n", frames, runs, refusals);
     return 0;

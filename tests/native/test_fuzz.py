@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shutil
@@ -15,7 +16,10 @@ from gatesh import wire
 HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "native"
 SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-ROUNDS = 40_000
+SMALL = "-DFIRST_ROOM=16"  # so that the buffer must grow and shift all the time
+# A count that is believed shows as an allocation that nobody can have meant.
+JUDGES = {"ASAN_OPTIONS": "max_allocation_size_mb=64"}
+ROUNDS = 25_000
 
 
 def frame(kind: bytes, body: bytes = b"") -> bytes:
@@ -39,11 +43,10 @@ def fuzzer(tmp_path_factory):
     if build["compiler"]() is None:
         pytest.skip("no C compiler here")
     program = tmp_path_factory.mktemp("fuzz") / "fuzz_frames"
-    files = [str(HERE / "fuzz_frames.c"), str(NATIVE / "wire.c")]
-    try:
-        build["build"](str(program), *SANITIZERS, files=files)
-    except subprocess.CalledProcessError:
+    if not build["has"](*SANITIZERS):
         pytest.skip("this compiler has no sanitizers")
+    files = [str(HERE / "fuzz_frames.c"), str(NATIVE / "wire.c")]
+    build["build"](str(program), *SANITIZERS, SMALL, files=files)
     return program
 
 
@@ -51,7 +54,7 @@ def fuzzer(tmp_path_factory):
 def seeds(tmp_path_factory):
     place = tmp_path_factory.mktemp("seeds")
     for number, data in enumerate(SEEDS):
-        for fds in range(wire.MAX_FDS + 1):
+        for fds in (0x00, 0x01, 0x03, 0x02, 0x30, 0x12, 0x22):  # with the first half, the second
             (place / f"{number}-{fds}").write_bytes(bytes([fds]) + data)
     return sorted(map(str, place.iterdir()))
 
@@ -60,7 +63,11 @@ def seeds(tmp_path_factory):
 def test_no_bytes_make_the_reader_touch_what_is_not_its_own(fuzzer, seeds, seed):
     """A length that is believed before it is measured is how such clients are taken over."""
     done = subprocess.run(
-        [fuzzer, str(ROUNDS), str(seed), *seeds], capture_output=True, text=True, check=False
+        [fuzzer, str(ROUNDS), str(seed), *seeds],
+        env={**os.environ, **JUDGES},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     frames, runs, refusals = map(int, re.findall(r"\d+", done.stdout))
@@ -76,7 +83,7 @@ def test_libfuzzer_agrees_for_a_moment(seeds, tmp_path):
     build = runpy.run_path(str(NATIVE / "build.py"))
     (tmp_path / "generated.h").write_text(build["header"](), "ascii")
     program = tmp_path / "fuzz"
-    flags = ["-g", "-O1", "-DLIBFUZZER", "-fsanitize=fuzzer,address,undefined"]
+    flags = ["-g", "-O1", "-DLIBFUZZER", "-fsanitize=fuzzer,address,undefined", SMALL]
     files = [str(HERE / "fuzz_frames.c"), str(NATIVE / "wire.c")]
     made = subprocess.run(
         [clang, *flags, "-I", tmp_path, "-I", NATIVE, "-o", program, *files], check=False
