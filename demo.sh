@@ -25,7 +25,7 @@ run() {
 expect() { [[ $1 == "$2" ]] || { echo "demo: expected $2, got $1" >&2; exit 1; }; }
 
 say "Alice sets up gatesh on her account, and enrols Bob, who may approve."
-run gatesh init --me alice@example.com 2>/dev/null
+run gatesh init --me alice@example.com 2> "$here/next" || { cat "$here/next" >&2; exit 1; }
 ssh-keygen -q -t ed25519 -N '' -C bob -f "$here/bob"
 run gatesh people add bob@example.com --key "$here/bob.pub"
 
