@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gatesh import config
 from gatesh.cli.history import Command, Commands
+from gatesh.cli.log import moment_of
 from gatesh.cli.pending import RequestId
 from gatesh.document import moment
 from gatesh.errors import NotFound, UsageError
+from gatesh.evidence import ocsf, syslog
 from gatesh.ledger.blobs import Blobs
 from gatesh.model import read_id, show_id
 from gatesh.transcript.player import cast, play
@@ -67,18 +70,55 @@ def replay(
 
 
 def export(
-    id: RequestId,
+    id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One command; all of them without it.")
+    ] = None,
     as_cast: Annotated[
-        bool, typer.Option("--cast", help="An asciicast v2, for terminal players.")
+        bool, typer.Option("--cast", help="An asciicast v2, for terminal players; needs ID.")
     ] = False,
+    as_ocsf: Annotated[
+        bool, typer.Option("--ocsf", help="OCSF events, one JSON line for each command.")
+    ] = False,
+    as_syslog: Annotated[
+        bool, typer.Option("--syslog", help="Syslog lines (RFC 5424), one for each command.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="today, yesterday, 2h, 3d, or 2026-07-01.")
+    ] = None,
 ) -> None:
-    """Write the record of a command for other programs, to standard output.
+    """Write commands for other programs, to standard output.
 
     Example: gatesh export k7q2-m9xd --cast > k7q2.cast
+
+    Example: gatesh export --ocsf --since yesterday
     """
+    if as_cast + as_ocsf + as_syslog != 1:
+        raise UsageError("say as what", hint="one of --cast, --ocsf and --syslog")
+    if as_cast:
+        if id is None or since is not None:
+            raise UsageError("a cast is of one command", hint="gatesh export ID --cast")
+        _export_cast(id)
+        return
+    ledger = config.places().ledger
+    line = ocsf.line if as_ocsf else syslog.line
+    start = moment_of(since) if since else None
+    origin = _origin(ledger)
+    for command in [_find(id)[0]] if id else Commands(ledger):
+        if start is None or moment(command.t) >= start:
+            typer.echo(line(command, origin))
+
+
+def _origin(ledger: Path) -> str:
+    try:
+        return (ledger / "vkey").read_text("utf-8").partition("+")[0]
+    except OSError as problem:
+        raise NotFound(
+            f"{ledger / 'vkey'}: {problem.strerror}", hint="run `gatesh audit`"
+        ) from None
+
+
+def _export_cast(id: str) -> None:
     command, blobs = _find(id)
-    if not as_cast:
-        raise UsageError("say as what", hint=f"gatesh export {show_id(command.id)} --cast")
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
     began: Any = moment(command.t)
