@@ -108,6 +108,7 @@ _VARIES = [
     (re.compile(r"/tmp/gatesh-\w+/work"), "/srv/infra"),
     (re.compile(r"/tmp/gatesh-\w+/home"), "~/gatesh-home"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"\S+/gatesh/[0-9a-f]{8}"), "ORIGIN"),
     (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "FINGERPRINT"),
     (re.compile(r"[A-Za-z0-9+/]{80,}=*"), "SIGNATURE"),

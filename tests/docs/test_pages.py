@@ -42,7 +42,9 @@ def test_what_a_page_shows_is_what_happens(page):
 
     assert len(played) == len(page.steps())
     for step, (printed, _) in zip(page.steps(), played, strict=True):
-        assert settled(printed) == settled(step.printed), f"{page.name}: $ {step.command}"
+        assert settled(printed) == settled(step.printed), (
+            f"$ {step.command}\nif that is meant: python -m tests.docs.pages {page.name}"
+        )
 
 
 @each([page for page in PAGES if page.links()])
