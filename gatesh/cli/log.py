@@ -18,12 +18,15 @@ from gatesh.model import show_id
 from gatesh.visible import visible
 
 
+VERDICTS = ("allow", "approve", "deny")
+
+
 def log(
     since: Annotated[
         str | None, typer.Option(help="today, yesterday, 2h, 3d, or 2026-07-01.")
     ] = None,
     verdict: Annotated[str | None, typer.Option(help="allow, approve or deny.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who answered.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who answered: bob, or bob@example.com.")] = None,
     user: Annotated[str | None, typer.Option(help="Which account asked.")] = None,
     system: Annotated[str | None, typer.Option(help="Affected system, by its beginning.")] = None,
     last: Annotated[int | None, typer.Option("-n", min=1, help="Only so many, the newest.")] = None,
@@ -34,17 +37,23 @@ def log(
     Example: gatesh log --since yesterday --verdict approve --by bob@example.com
     """
     start = moment_of(since) if since else None
+    if verdict is not None and verdict not in VERDICTS:
+        raise UsageError(f"no verdict {visible(verdict)}", hint=f"one of {', '.join(VERDICTS)}")
     found = [
         c
         for c in Commands(config.places().ledger)
         if (start is None or moment(c.t) >= start)
         and (verdict is None or c.submitted["verdict"] == verdict)
-        and (by is None or any(answer.partition(":")[2] == by for answer in c.by))
+        and (by is None or any(by in _names(answer.by) for answer in c.answers))
         and (user is None or c.submitted["requester"]["user"] == user)
         and (system is None or any(_of(f.get("system"), system) for f in c.submitted["findings"]))
     ]
     for command in found[-last:] if last else found:
         typer.echo(json.dumps(command.as_json()) if as_json else _line(command))
+
+
+def _names(person: str) -> tuple[str, str]:
+    return person, person.partition("@")[0]
 
 
 def _of(system: str | None, wanted: str) -> bool:

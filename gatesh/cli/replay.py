@@ -71,7 +71,7 @@ def replay(
 
 def export(
     id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One command; all of them without it.")
+        str | None, typer.Argument(metavar="ID", help="One command; all of them without it.")
     ] = None,
     as_cast: Annotated[
         bool, typer.Option("--cast", help="An asciicast v2, for terminal players; needs ID.")
