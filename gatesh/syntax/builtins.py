@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, outputs, paths, shells
+from gatesh.syntax import findings, outputs, paths
 from gatesh.syntax.call import Call
+from gatesh.syntax.code import run_code
 from gatesh.syntax.environment import assigned, shadowing
 from gatesh.syntax.state import hole
 from gatesh.syntax.values import Array, Choice, Field, Output, Text, holes, pieces, render
 from gatesh.syntax.wrappers import Options, options_of
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
+_SAFE_ALIAS = re.compile(r"[\w.@:+-]+")
+# These change how the lines after the alias are read: an alias to `#` makes here-document
+# lines commands, one to `<<X` makes commands data.
+_ALIAS_GRAMMAR = re.compile(r"\n|<<|(?:^|\s)#|^\s*$")
 _SUBSCRIPT = re.compile(r"\[[^\]]*(?:\$\(|`)")
 
 
@@ -159,7 +164,7 @@ def _code(call: Call, value: Field, label: str) -> None:
     f = call.f
     shell, f.shell = f.shell, f.shell.copy()
     span = call.span_of([value])
-    shells.run_code(f, value.value, f.frame_inside(label, span), span)
+    run_code(f, value.value, f.frame_inside(label, span), span)
     f.shell = shell
 
 
@@ -220,8 +225,8 @@ def alias(call: Call) -> Output:
         if not equals:
             continue
         span = call.span_of([field])
-        if not field.known or not re.fullmatch(r"[\w.@:+-]+", name):
-            f.finding(findings.OPAQUE, span, f"alias {name} cannot be followed")
+        if not field.known or not _SAFE_ALIAS.fullmatch(name) or _ALIAS_GRAMMAR.search(value):
+            f.finding(findings.OPAQUE, span, f"alias {name} changes how other text is read")
             continue
         f.shell.aliases[name] = value
         f.shell.version += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import paths
-from gatesh.syntax.values import Field, Hole, Output, Text, holes, pieces, render, tail
+from gatesh.syntax.values import Field, Hole, Output, Text, holes, join, pieces, render, tail
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
@@ -75,3 +75,20 @@ def file_output(f: Follower, value: Text) -> Output:
     found = located(f, render(value))
     written = f.shell.files.get(found[0])
     return written if written is not None else Output(None, found[0])
+
+
+def joined(fields: list[Field]) -> Text:
+    """Return *fields* joined with blanks, as `eval`, `ssh` and `watch` do."""
+    made: list[str | Hole] = []
+    for at, field in enumerate(fields):
+        made += [" "] if at else []
+        made += pieces(field.value)
+    return join(made)
+
+
+def code_field(fields: list[Field]) -> Field:
+    """Return the one field that *fields* are joined to."""
+    text = joined(fields)
+    shown = " ".join([field.text for field in fields])
+    ends = [field for field in fields if field.end]
+    return Field(shown, text, start=ends[0].start if ends else 0, end=ends[-1].end if ends else 0)

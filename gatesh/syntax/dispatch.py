@@ -7,7 +7,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gatesh.syntax import builtins, effects, interpreters, programs, shells, tables, unwrap
+from gatesh.syntax import (
+    builtins,
+    effects,
+    interpreters,
+    launchers,
+    programs,
+    shells,
+    tables,
+    unwrap,
+)
 from gatesh.syntax.values import Output
 from gatesh.syntax.wrappers import table
 
@@ -32,18 +41,19 @@ _BUILTINS: dict[str, Handler] = {
 }  # fmt: skip
 
 _PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
-    "env": unwrap.env, "genv": unwrap.env, "xargs": unwrap.xargs, "gxargs": unwrap.xargs,
-    "find": unwrap.find, "gfind": unwrap.find, "fd": unwrap.fd, "fdfind": unwrap.fd,
-    "parallel": unwrap.parallel, "ssh": unwrap.ssh, "slogin": unwrap.ssh, "scp": unwrap.ssh_options,
-    "sftp": unwrap.ssh_options, "busybox": unwrap.applet, "toybox": unwrap.applet,
-    "exec": unwrap.exec_, "at": unwrap.stdin_code, "batch": unwrap.stdin_code,
+    "env": launchers.env, "genv": launchers.env,
+    "xargs": launchers.xargs, "gxargs": launchers.xargs,
+    "find": launchers.find, "gfind": launchers.find, "fd": launchers.fd, "fdfind": launchers.fd,
+    "parallel": launchers.parallel, "ssh": launchers.ssh, "slogin": launchers.ssh,
+    "scp": launchers.ssh_options, "sftp": launchers.ssh_options,
+    "busybox": launchers.applet, "toybox": launchers.applet,
+    "exec": launchers.exec_, "at": launchers.stdin_code, "batch": launchers.stdin_code,
     "git": programs.git, "tar": programs.tar, "gtar": programs.tar, "bsdtar": programs.tar,
     "make": programs.make, "gmake": programs.make, "socat": programs.socat,
     "vim": programs.editor, "vi": programs.editor, "nvim": programs.editor, "ex": programs.editor,
     "view": programs.editor, "vimdiff": programs.editor, "gvim": programs.editor,
     "tmux": programs.tmux, "screen": programs.screen, "expect": interpreters.run,
-    "crontab": programs.crontab, "apt-get": programs.apt,
-    "apt": programs.apt,
+    "crontab": programs.crontab, "apt-get": programs.apt, "apt": programs.apt,
 }  # fmt: skip
 
 

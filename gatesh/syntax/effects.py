@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Files that ordinary programs write and read, and what they print."""
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ssh-keygen : f t b C N : : -f
 gcc       : o : : -o
 aria2c    : o d : out dir : -o --out
 patch     : p i o d : output input strip directory : second
-"""  # noqa: E501
+"""
 
 _READERS = frozenset(
     "cat tac nl head tail less more bat strings xxd od hexdump base64 base32 cut sort uniq rev"

@@ -6,16 +6,19 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import findings, tables
+from gatesh.syntax.code import read_code, run_code
 from gatesh.syntax.gitconfig import runs_code
-from gatesh.syntax.shells import read_code, run_code
 from gatesh.syntax.values import Array, Choice, render
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
 _SHARED = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)/?|\.|")
-_PLAIN_SSH = re.compile(r"ssh(?:\s+(?:-[46AaCnqTtvxy]+|-[ilpFb]\s*\S+|-o\s*(?!ProxyCommand|LocalCommand"
-                        r"|KnownHostsCommand|PermitLocalCommand|ProxyUseFdpass|Match)\w+[= ]\S+))*\s*", re.I)  # fmt: skip
+_RISKY_SSH = "ProxyCommand|LocalCommand|KnownHostsCommand|PermitLocalCommand|Match"
+_PLAIN_SSH = re.compile(
+    rf"ssh(?:\s+(?:-[46AaCnqTtvxy]+|-[ilpFb]\s*\S+|-o\s*(?!{_RISKY_SSH})\w+[= ]\S+))*\s*",
+    re.IGNORECASE,
+)
 
 
 def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:
@@ -40,10 +43,7 @@ def _watched(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> No
     elif name == "IFS":
         return
     elif name in tables.PROMPT_VARIABLES:
-        if isinstance(value, str) and ("$(" in value or "`" in value):
-            if name in ("PS0", "PS4", "PROMPT"):
-                f.finding(findings.CODE_IN_ENV, span, f"{name} runs what it holds again and again")
-            f.follow_value(value)
+        _prompt(f, name, text, span)
     elif name in tables.COMMAND_VARIABLES:
         _command(f, name, text, span, value)
     elif name.startswith("BASH_FUNC_"):
@@ -52,9 +52,15 @@ def _watched(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> No
         _git(f, name, text, span)
     elif name in tables.CODE_VARIABLES:
         _code(f, name, text, span)
-    elif name.startswith("LD_") and name not in ("LD_RUN_PATH", "LD_BIND_NOW", "LD_DEBUG"):
-        if text:
-            f.finding(findings.CODE_IN_ENV, span, f"{name} changes how programs are loaded")
+    elif text and name.startswith("LD_") and name not in ("LD_RUN_PATH", "LD_BIND_NOW", "LD_DEBUG"):
+        f.finding(findings.CODE_IN_ENV, span, f"{name} changes how programs are loaded")
+
+
+def _prompt(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
+    if "$(" in text or "`" in text:
+        if name in ("PS0", "PS4", "PROMPT"):
+            f.finding(findings.CODE_IN_ENV, span, f"{name} runs what it holds again and again")
+        f.follow_value(text)
 
 
 def _code(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:

@@ -42,10 +42,16 @@ _DECODES = re.compile(
 _IMPORTED = re.compile(r"(?:__import__|getattr|import_module)\s*\([^)]*[\"']\s*\+\s*[\"']")
 _AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|\bprintf?\b[^;}\n|]*\|(?!\|)|\|\s*\"")
 _AWK_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(?<![\w)$\]])/(?:[^/\\\n]|\\.)+/")
-_AWK_LITERAL = re.compile(r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|\"((?:[^\"\\]|\\.)*)\"\s*\|\s*getline"
-                          r"|\|\s*\"((?:[^\"\\]|\\.)*)\"")  # fmt: skip
-_SED_RUNS = re.compile(r"(?:^|[;{}\n]|[0-9$/!])\s*e(?:\s+(?P<code>[^\n;}]*)|\s*$)|s(?P<d>[^\w\s\\])(?:(?!(?P=d)).)*(?P=d)"
-                       r"(?:(?!(?P=d)).)*(?P=d)[gpiImM0-9]*e", re.MULTILINE)  # fmt: skip
+_AWK_LITERAL = re.compile(
+    r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|\"((?:[^\"\\]|\\.)*)\"\s*\|\s*getline"
+    r"|\|\s*\"((?:[^\"\\]|\\.)*)\""
+)
+_SED_RUNS = re.compile(
+    r"(?:^|[;{}\n]|[0-9$/!])\s*e(?:\s+(?P<code>[^\n;}]*)|\s*$)"
+    r"|s(?P<d>[^\w\s\\])(?:(?!(?P=d)).)*(?P=d)(?:(?!(?P=d)).)*(?P=d)[gpiImM0-9]*e",
+    re.MULTILINE,
+)
+_BUILDS_CODE = frozenset({"python", "perl", "ruby", "node", "php"})
 
 
 def look(call: Call, language: str, code: str, span: tuple[int, int]) -> None:
@@ -69,15 +75,8 @@ def look(call: Call, language: str, code: str, span: tuple[int, int]) -> None:
         f.finding(findings.DECODED_CODE, span, f"{call.name} code decodes and runs code")
     elif _IMPORTED.search(code):
         f.finding(findings.OPAQUE, span, f"{call.name} code builds the names it uses")
-    elif (built := _BUILT.search(code)) is not None and language in (
-        "python",
-        "perl",
-        "ruby",
-        "node",
-        "php",
-    ):
-        if _builds(code, built):
-            f.finding(findings.OPAQUE, span, f"{call.name} code runs code it builds")
+    elif language in _BUILDS_CODE and any(_builds(code, b) for b in _BUILT.finditer(code)):
+        f.finding(findings.OPAQUE, span, f"{call.name} code runs code it builds")
     if language in ("expect", "tclsh", "wish"):
         for found in re.finditer(r"(?:^|[;{\[\n])\s*(?:spawn|exec|system)\s+([^\n;\]}]+)", code):
             _shell(call, found[1], span)

@@ -7,17 +7,20 @@ import re
 _GIT_COMMANDS = re.compile(
     r"(?i)core\.(?:pager|editor|sshcommand|askpass|gitproxy|fsmonitor|alternaterefscommand)"
     r"|sequence\.editor|diff\.external|(?:diff|difftool|mergetool|merge|guitool|man|browser)\..*\."
-    r"(?:command|cmd|textconv|driver)|pager\..*|filter\..*\.(?:clean|smudge|process)|gpg\.(?:.*\.)?program"
+    r"(?:command|cmd|textconv|driver)|pager\..*|filter\..*\.(?:clean|smudge|process)"
+    r"|gpg\.(?:.*\.)?program"
     r"|credential\.(?:.*\.)?helper|alias\..*|uploadpack\.packobjectshook|remote\..*\."
     r"(?:uploadpack|receivepack|proxy)|sendemail\..*(?:cmd|server)|trailer\..*\.(?:command|cmd)"
     r"|interactive\.difffilter|core\.hookspath|init\.templatedir|protocol\.ext\.allow|ssh\.variant"
     r"|submodule\..*\.update|web\.browser|imap\.tunnel|instaweb\..*"
 )
 _HARMLESS = re.compile(
-    r"|true|false|cat|less(?: -\S+)*|more|:|vim?|nvim|nano|emacs|code(?: --wait)?|delta(?: -\S+)*|diff-so-fancy(?: .*)?|difft|editor|never|auto|simple"
-    r"|store|cache(?: .*)?|osxkeychain|manager(?:-core)?|libsecret|wincred|/dev/null|always|user"
-    r"|!?(?:/\S*/)?gh auth git-credential|!?(?:/\S*/)?glab auth git-credential|!aws codecommit credential-helper \$@"
-    r"|gcloud\.sh|git-lfs (?:clean|smudge|filter-process).*|gpg2?|/usr/bin/gpg2?"
+    r"|true|false|never|auto|always|simple|store|cache(?: .*)?|user|/dev/null"
+    r"|cat|less(?: -\S+)*|more|:|vim?|nvim|nano|emacs|code(?: --wait)?|editor"
+    r"|delta(?: -\S+)*|diff-so-fancy(?: .*)?|difft|gpg2?|/usr/bin/gpg2?"
+    r"|osxkeychain|manager(?:-core)?|libsecret|wincred|gcloud\.sh"
+    r"|!?(?:/\S*/)?(?:gh|glab) auth git-credential|!aws codecommit credential-helper \$@"
+    r"|git-lfs (?:clean|smudge|filter-process).*"
 )
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Other languages: inline code, code on standard input, script files."""
 
 from __future__ import annotations
@@ -7,8 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, foreign_code, shells
+from gatesh.syntax import findings, foreign_code
 from gatesh.syntax.call import Call, located
+from gatesh.syntax.code import read_code
 from gatesh.syntax.origins import DECODER, NETWORK
 from gatesh.syntax.values import Field, Output, holes, render
 from gatesh.syntax.wrappers import Options, options_of
@@ -70,7 +72,7 @@ ed          : p : prompt : : stdin
 jq          : f L : from-file arg argjson indent slurpfile rawfile : : none
 emacs       : l f L : eval execute load funcall : --eval --execute : none
 make-code   : : : : none
-"""  # noqa: E501
+"""
 
 _SAME = {
     "python2": "python", "python3": "python", "pypy": "python", "pypy3": "python", "ipython": "python",
@@ -200,7 +202,7 @@ def _stdin(call: Call, how: Spec) -> None:
     span = call.span
     text = stdin.text
     if text is None and stdin.file is not None:
-        text = shells.read_code(f, stdin.file, span)
+        text = read_code(f, stdin.file, span)
     if DECODER in stdin.origin and how.name not in _DATA_TOO:
         f.finding(findings.DECODED_CODE, span, f"{call.name} runs what a decoder prints")
     if text is not None:
@@ -239,10 +241,9 @@ def _file(call: Call, how: Spec, field: Field) -> None:
             elif DECODER in written.origin:
                 f.finding(findings.DECODED_CODE, span, f"{path} is decoded by this line and run")
             return
-        if written is not None and written.file is not None:
-            path = written.file
-        if path.startswith("/"):
-            _pin(call, path, span)
+        source = written.file if written is not None and written.file is not None else path
+        if source.startswith("/"):
+            _pin(call, source, span)
 
 
 def _pin(call: Call, path: str, span: tuple[int, int]) -> None:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, shells, unwrap
+from gatesh.syntax import findings, unwrap
+from gatesh.syntax.call import code_field
+from gatesh.syntax.code import nested, nested_text
 from gatesh.syntax.gitconfig import runs_code
 from gatesh.syntax.spelling import bare_fields
 from gatesh.syntax.values import Field, Output
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 _GIT = Options(
     frozenset("Cc"),
     frozenset(
-        "git-dir work-tree namespace super-prefix config-env exec-path list-cmds attr-source".split()
+        "git-dir work-tree namespace super-prefix config-env exec-path list-cmds"
+        " attr-source".split()
     ),
 )
 
@@ -49,7 +52,7 @@ def git(call: Call) -> Output | None:
     for field in rest[1:]:
         if field.text.startswith("ext::"):
             code = field.text[5:]
-            shells.nested(call, Field(code, code, start=field.start, end=field.end), "git ext::")
+            nested_text(call, code, call.span_of([field]), "git ext::")
     if rest and rest[0].text in ("clone", "fetch", "pull"):
         for name, value in options_of(
             rest, 1, Options(frozenset("cuob"), frozenset({"config"}))
@@ -75,7 +78,7 @@ def _setting(call: Call, key: str, value: str, field: Field) -> None:
     ):
         return
     f.finding(findings.CODE_IN_ENV, span, f"{key} makes git run `{code}`")
-    shells.nested(call, Field(code, code, start=field.start, end=field.end), f"git {key}")
+    nested_text(call, code, call.span_of([field]), f"git {key}")
 
 
 def tar(call: Call) -> Output | None:
@@ -87,9 +90,7 @@ def tar(call: Call) -> Output | None:
         found = re.match(r"--checkpoint-a[a-z]*=exec=(.*)", text, re.DOTALL)
         if found is not None:
             code = found[1].strip("'\"")
-            shells.nested(
-                call, Field(code, code, start=field.start, end=field.end), "tar checkpoint"
-            )
+            nested_text(call, code, call.span_of([field]), "tar checkpoint")
     return None
 
 
@@ -134,7 +135,7 @@ def _makefile(call: Call, text: str, span: tuple[int, int]) -> None:
         code = next((group for group in found.groups() if group), "")
         if code:
             code = code.replace("$$", "$")
-            shells.nested(call, Field(code, code, start=span[0], end=span[1]), "make")
+            nested_text(call, code, span, "make")
 
 
 def socat(call: Call) -> Output | None:
@@ -143,9 +144,10 @@ def socat(call: Call) -> Output | None:
         found = re.match(r"(?i)(exec|system|shell):(.*)", field.text, re.DOTALL)
         if found is not None:
             code = re.split(r"(?<!\\),(?=[a-z]+(?:=|,|$))", found[2])[0].strip("'\"")
-            shells.nested(
+            nested_text(
                 call,
-                Field(code, code, start=field.start, end=field.end),
+                code,
+                call.span_of([field]),
                 f"socat {found[1].lower()}",
             )
     return None
@@ -183,7 +185,7 @@ def _ex(call: Call, code: str, span: tuple[int, int]) -> None:
         found = found or re.match(r"\s*:*\s*(?:term\w*|te\w*)\s+(.+)", line)
         if found is not None:
             text = found[1]
-            shells.nested(call, Field(text, text, start=span[0], end=span[1]), f"{call.name} !")
+            nested_text(call, text, span, f"{call.name} !")
         elif re.search(
             r"\b(?:system(?:list)?|job_start|term_start|execute|py3?|python3?|lua|perl|ruby)\b",
             line,
@@ -193,9 +195,13 @@ def _ex(call: Call, code: str, span: tuple[int, int]) -> None:
                 literal := re.search(r"\b(?:system(?:list)?|job_start)\s*\(\s*([\"'])(.*?)\1", line)
             ) is not None:
                 text = literal[2]
-                shells.nested(
-                    call, Field(text, text, start=span[0], end=span[1]), f"{call.name} system"
-                )
+                nested_text(call, text, span, f"{call.name} system")
+
+
+_TMUX_STARTS = frozenset(
+    "new-session new new-window neww split-window splitw respawn-pane respawn-window popup"
+    " display-popup".split()
+)
 
 
 def tmux(call: Call) -> Output | None:
@@ -207,11 +213,10 @@ def tmux(call: Call) -> Output | None:
     options = Options(frozenset("tscnxyFSeLTfp"), frozenset())
     found = options_of(fields, 2, options)
     rest = fields[found.first :]
-    if name in ("new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane",
-                "respawn-window", "popup", "display-popup") and rest:  # fmt: skip
-        return shells.nested(call, unwrap.code_field(rest), f"tmux {name}")
+    if name in _TMUX_STARTS and rest:
+        return nested(call, code_field(rest), f"tmux {name}")
     if name in ("run-shell", "run", "if-shell", "if", "pipe-pane", "pipep") and rest:
-        return shells.nested(call, rest[0], f"tmux {name}")
+        return nested(call, rest[0], f"tmux {name}")
     if name in ("send-keys", "send") and rest:
         keys = [
             f
@@ -219,7 +224,7 @@ def tmux(call: Call) -> Output | None:
             if not re.fullmatch(r"C-.|Enter|Escape|KP\w+|Tab|Space|BSpace|Up|Down|M-.", f.text)
         ]
         if keys:
-            return shells.nested(call, unwrap.code_field(keys), "tmux send-keys", foreign=True)
+            return nested(call, code_field(keys), "tmux send-keys", foreign=True)
     return None
 
 
@@ -231,9 +236,7 @@ def screen(call: Call) -> Output | None:
         rest = call.fields[at + 2 :]
         if texts[at + 1 : at + 2] in (["stuff"], ["exec"], ["screen"]) and rest:
             code = rest[0].text.replace("^M", "\n").replace("\\n", "\n")
-            shells.nested(
-                call, Field(code, code, start=rest[0].start, end=rest[0].end), "screen -X"
-            )
+            nested(call, Field(code, code, start=rest[0].start, end=rest[0].end), "screen -X")
         return None
     found = options_of(call.fields, 1, Options(frozenset("cSehpstT"), frozenset()))
     rest = call.fields[found.first :]
@@ -252,9 +255,7 @@ def crontab(call: Call) -> Output | None:
                 found = re.match(r"\s*(?:@\w+|(?:\S+\s+){4}\S+)\s+(.+)", line)
                 if found and not line.lstrip().startswith("#"):
                     code = found[1]
-                    shells.nested(
-                        call, Field(code, code, start=call.span[0], end=call.span[1]), "crontab"
-                    )
+                    nested_text(call, code, call.span, "crontab")
     return None
 
 
@@ -264,7 +265,5 @@ def apt(call: Call) -> Output | None:
         found = re.search(r"(?:Pre|Post)-Invoke(?:-\w+)?(?:::)?=(.+)", field.text, re.DOTALL)
         if found is not None:
             code = found[1].strip("\"'")
-            shells.nested(
-                call, Field(code, code, start=field.start, end=field.end), f"{call.name} -o"
-            )
+            nested_text(call, code, call.span_of([field]), f"{call.name} -o")
     return None

@@ -6,16 +6,22 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import effects, findings, shells
+from gatesh.syntax import effects, findings
 from gatesh.syntax.call import Call, located, origins_of, program_name
 from gatesh.syntax.dispatch import find
+from gatesh.syntax.files import program_file
 from gatesh.syntax.origins import DECODER, NETWORK
+from gatesh.syntax.routines import call_alias, call_function
 from gatesh.syntax.spelling import spellings
 from gatesh.syntax.values import Choice, Field, Output
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
+_SPECIAL_BUILTINS = frozenset(
+    ": . break continue eval exec exit export readonly return set shift source times trap"
+    " unset".split()
+)
 _SYSTEM_DIRECTORY = re.compile(r"/(?:usr/(?:local/)?)?s?bin/|/usr/lib/|/lib(?:64)?/|/opt/|/snap/")
 
 
@@ -36,9 +42,14 @@ def command(
     try:
         return _command(f, fields, span)
     finally:
+        # `A=1 eval …` leaves A behind where special builtins are POSIX's.
+        stays = shell.posix and fields[0].text in _SPECIAL_BUILTINS
         for name, choices, exported in before:
-            _restore(shell.vars, name, choices)
             _restore(shell.exported, name, exported)
+            if stays:
+                shell.set(name, *dict.fromkeys((*shell.vars[name], *(choices or (None,)))))
+            else:
+                _restore(shell.vars, name, choices)
 
 
 def _restore(where: dict[str, object] | object, name: str, value: object) -> None:
@@ -62,10 +73,10 @@ def _command(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
     f.last_text = (text, text)
     routines = f.shell.functions.get(program)
     if routines:
-        return shells.call_function(call, routines)
+        return call_function(call, routines)
     alias = f.shell.aliases.get(program)
     if alias is not None:
-        shells.call_alias(call, alias)
+        call_alias(call, alias)
     known = find(name)
     f.unwrapped = ""
     if "/" in program or program in f.shell.renamed:
@@ -115,4 +126,5 @@ def _behind(call: Call, program: str) -> Output | None:
                 f.shell = shell
     if "/" not in program or _SYSTEM_DIRECTORY.match(program):
         return None
-    return shells.program_file(call, program)
+    program_file(call, program)
+    return None

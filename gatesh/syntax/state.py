@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gatesh.sensitive import secret_looking
 from gatesh.syntax.nodes import Command
-from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, holes, join, pieces
+from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, holes
 
 MAX_ALTERNATIVES = 8
 

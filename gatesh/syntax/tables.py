@@ -82,7 +82,7 @@ doctl      : t c u : access-token config context api-url output
 linode-cli : : as-user
 ip         : b n f l rc : batch netns family loops
 nft        : I D : includepath define
-tmux       : L S f T c : 
+tmux       : L S f T c :
 screen     : c S e h p s t :
 redis-cli  : h p a u n s r i d : user pass sni cacert cert key
 psql       : h p U d w : host port username dbname

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 class Output:
     """What a command prints, as far as it can be told.
 
-    `file` is the path whose content it is, or comes before `text`.  `origin` says where it comes from, in
-    the words of `origins`: network, decoder, generator, name, …
+    `file` is the path whose content it is, or comes before `text`.  `origin` says
+    where it comes from, in the words of `origins`: network, decoder, generator, …
     """
 
     text: Text | None = None
