@@ -48,7 +48,7 @@ with every control, invisible or misleading character made visible. `NO_COLOR` i
 | 1 | | there is no such thing, or a check found something wrong |
 | 2 | the arguments make no sense, as with bash | the same |
 | 75 | waits for a person, or the wait ended without one: nothing ran, run the same again | it still waits |
-| 78 | | configuration, rules or roster cannot be used as written |
+| 78 | the broker cannot start with this configuration: nothing ran | configuration, rules or roster cannot be used as written |
 | 125 | gatesh itself could not do its work: nothing ran, or what ran was stopped | the same |
 | 126 | a rule or a person refused: nothing ran | a check refused |
 | 127 | there is no such script file | |
@@ -164,14 +164,10 @@ def _clients() -> str:
             lines += [f"In `{client.setting.file}`:", "", f"    {key}{shown}", ""]
         if client.start:
             lines += ["Start it with:", "", f"    {client.start}", ""]
-        lines += [f"- also: {_plain(text)}" for text in client.also]
-        lines += [f"- goes round it: {_plain(text)}" for text in client.goes_round]
+        lines += [f"- also: {text}" for text in client.also]
+        lines += [f"- goes round it: {text}" for text in client.goes_round]
         parts.append("\n".join(lines).replace("{dir}", "DIR"))
     return "\n\n".join(parts)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([*_<>\[\]$])", r"\\\1", text)
 
 
 def _agents() -> str:
