@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gatesh.model import Invocation
+
 EXIT, SIGNAL = 0, 1
 
 
@@ -18,6 +20,19 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """How a session's shell was called, and what takes each of its commands through the gate.
+
+    `each` is given the command's exact bytes, the client to run it with, and a look at
+    the shell's working directory at that moment.
+    """
+
+    invocation: Invocation
+    env: Mapping[bytes, bytes]
+    each: Callable[[bytes, Client, Callable[[], Mapping[str, Any]]], Leave]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the client is to start."""
 
@@ -25,6 +40,7 @@ class Plan:
     path: bytes
     argv: tuple[bytes, ...]
     stdin: bytes | None = None  # what standard input held, when commands came from there
+    commands: Commands | None = None  # when they still come: one after the other, each judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,9 @@ class Client(Protocol):
 
     def wait(self, wake: int, seconds: float | None) -> bool:
         """Return when *wake* (an eventfd) is readable or it has left; False when time is up."""
+
+    def stop(self, words: str) -> None:
+        """Print *words* among what runs, then kill that with all it has started."""
 
     def run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
         """Have it run *plan*; *late* gets the record of what came after the shell's end.

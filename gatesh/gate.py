@@ -31,10 +31,10 @@ from gatesh.bells import Bells
 from gatesh.caller import SIGNAL, Client, Commands, Ending, Leave, Plan
 from gatesh.case import Call, Case, Law, consider, is_live, submitted
 from gatesh.errors import NotFound, Refused
+from gatesh.holding import patience, sooner, who_can
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
-from gatesh.syntax.agents import UNKNOWN, by_environment
 
 REFUSED, PENDING, TROUBLE, MISSING, UNUSABLE = 126, 75, 125, 127, 78
 
@@ -70,6 +70,7 @@ class Gate:
         self.bells = Bells()
         self.matches: dict[str, str] = {}  # match digest → id of its open request
         self.running: dict[str, Client] = {}
+        self.killers: dict[str, str] = {}  # id of a running command → who has killed it
         self.judged: dict[int, tuple[str, Case]] = {}  # pid of a client → what it runs
         for state in states.open():
             if state.document is not None:
@@ -141,6 +142,7 @@ class Gate:
         finally:
             with self.lock:
                 self.running.pop(id, None)
+                killer = self.killers.pop(id, None)
                 self.judged.pop(client.pid, None)
         if ending.how is None:
             self.ledger.append([{"type": "command.lost", "id": id, "why": ending.why}])
@@ -153,10 +155,11 @@ class Gate:
             "streams": dict(ending.streams),
             ("signal" if ending.how == SIGNAL else "exit"): ending.value,
         }
-        if ending.why is not None:
-            entry["why"] = ending.why
+        killed = killer is not None and ending.how == SIGNAL
+        if why := f"killed by {killer}" if killed else ending.why:
+            entry["why"] = why
         self.ledger.append([entry])
-        if ending.why is not None:
+        if ending.why is not None and not killed:
             client.say(words.unrecorded(ending.why))
             return Leave(TROUBLE)
         return Leave(ending.value, ending.how)
@@ -174,19 +177,15 @@ class Gate:
     # ---- a command that needs approval ------------------------------------------
 
     def _hold(self, case: Case, client: Client) -> Leave:
-        agent = by_environment(case.call.env) or UNKNOWN
-        typed = agent is UNKNOWN and case.call.stdin.kind == "tty"
-        hold = case.law.config.hold_s
-        if hold is None and not typed:
-            hold = agent.hold_s  # somebody typing at a terminal waits as long as they like
+        wait = patience(case)
+        typed, hold, beat = wait.typed, wait.hold_s, wait.heartbeat_s
         with self.turn:
             id = self._join(case) or self._open(case)
-        who = _who(case, self.law())
+        who = who_can(case, self.law())
         if self.state(id).state != "asked":
             client.say(words.waiting(id, case.judgement.findings, who, hold))
         began, heard = time.monotonic(), 0
         deadline = None if hold is None else began + hold
-        beat = agent.heartbeat_s
         with self.bells.held(id) as bell:
             while True:
                 state = self.state(id)
@@ -205,7 +204,7 @@ class Gate:
                 if left is not None and left <= 0:
                     client.say(words.pending(id))
                     return Leave(PENDING)
-                if not client.wait(bell, _sooner(left, beat, state, self.clock())) and beat:
+                if not client.wait(bell, sooner(left, beat, state, self.clock())) and beat:
                     client.say(words.still_waiting(id, time.monotonic() - began))
 
     def _join(self, case: Case) -> str | None:
@@ -382,6 +381,15 @@ class Gate:
             }
             self.ledger.append([entry])
 
+    def kill(self, id: str, by: str) -> None:
+        """Kill a running command on behalf of *by*; raise `NotFound` when it does not run."""
+        with self.lock:
+            client = self.running.get(id)
+            if client is None:
+                raise NotFound(f"{show_id(id)} is not running", hint="gatesh broker status")
+            self.killers.setdefault(id, by)
+        client.stop(words.killed(id, by))
+
     def expire(self) -> None:
         """Record what time alone has ended.  Called by the broker's timer."""
         with self.turn:
@@ -452,25 +460,3 @@ def _zero(argv0: bytes) -> bytes:
     if name.startswith(b"gatesh"):
         return b"-bash" if dash else b"bash"
     return argv0
-
-
-def _who(case: Case, law: Law) -> str:
-    """Say who can decide, in words."""
-    quorum = case.judgement.need.quorum
-    asker = case.call.requester.person
-    able = sorted(p for p in law.roster.people if p != asker and law.roster.keys_of(p))
-    if not able:
-        return "a second person (none is enrolled yet: gatesh people add NAME --key FILE.pub)"
-    if dict(quorum) == {"any": 1}:
-        return " or ".join(able[:3]) + (" or others" if len(able) > 3 else "")
-    return " and ".join(f"{count} of {team}" for team, count in sorted(quorum.items()))
-
-
-def _sooner(
-    left: float | None, beat: float | None, state: RequestState, now: datetime
-) -> float | None:
-    """Return the seconds until there is something to do: give up, say so, or see it expired."""
-    ends = [seconds for seconds in (left, beat) if seconds is not None]
-    if state.approve_by is not None:
-        ends.append(max(0.0, (state.approve_by - now).total_seconds()))
-    return min(ends) if ends else None

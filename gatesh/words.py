@@ -121,6 +121,14 @@ def trouble(what: str, hint: str | None = None) -> str:
     return line + (f"gatesh: hint: {ascii_line(hint, 500)}\n" if hint else "")
 
 
+def killed(id: str, by: str) -> str:
+    """A person has stopped the running command."""
+    return (
+        f"gatesh: KILLED by {ascii_line(by)} while it ran (request {show_id(id)})."
+        " Do not run it again; tell the user.\n"
+    )
+
+
 def unrecorded(what: str) -> str:
     """The record broke while the command ran, so it was stopped."""
     return (

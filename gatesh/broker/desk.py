@@ -12,10 +12,12 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gatesh import __version__, wire
 from gatesh.approval.lifecycle import OPEN, RequestState
+from gatesh.broker import overseeing
 from gatesh.broker.surroundings import Peer, lineage
 from gatesh.document import stamp
 from gatesh.errors import GateshError, NotFound, Refused, UsageError
@@ -28,8 +30,9 @@ MOST_ENTRIES = 10_000  # that one question may have read
 class Desk:
     """Answers people.  Every method named after an operation returns its answer."""
 
-    def __init__(self, gate: Gate, stop: Callable[[], None]) -> None:
+    def __init__(self, gate: Gate, stop: Callable[[], None], running: Path) -> None:
         self.gate = gate
+        self.running = running  # where the output of running commands is
         self.stop_server = stop
         self.operations: dict[str, Callable[[dict[str, Any], Peer], dict[str, Any]]] = {
             "status": self.status,
@@ -42,6 +45,9 @@ class Desk:
             "cancel": self.cancel,
             "answer": self.answer,
             "wait": self.wait,
+            "changes": self.changes,
+            "output": self.output,
+            "kill": self.kill,
             "arrived": self.arrived,
             "stop": self.stop,
         }
@@ -193,6 +199,21 @@ class Desk:
             )
         }
 
+    def changes(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """What waits and what runs, once anything is another than at version `seen`."""
+        seen, seconds = int(question.get("seen") or 0), float(question.get("seconds") or 0)
+        version = overseeing.await_change(self.gate, seen, seconds)
+        with self.gate.lock:
+            running = sorted(self.gate.running)
+        return {"version": version, "running": running, **self.pending(question, peer)}
+
+    def output(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """What a running command prints, for those who have approved it."""
+        id = _id(question)
+        overseeing.overseer(self.gate, id, peer)
+        at, seconds = dict(question.get("at") or {}), float(question.get("seconds") or 0)
+        return overseeing.output(self.gate, self.running, id, at, seconds)
+
     # ---- changing ---------------------------------------------------------------
 
     def decide(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
@@ -226,6 +247,13 @@ class Desk:
         id = _id(question)
         self.gate.answer(id, peer.uid, str(question.get("text", "")))
         return self._summary(self.gate.state(id))
+
+    def kill(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Kill a running command, for those who have approved it."""
+        id = _id(question)
+        by = overseeing.overseer(self.gate, id, peer)
+        self.gate.kill(id, by)
+        return {"id": id, "by": by}
 
     def stop(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """End this process; refused while commands run, unless forced."""

@@ -16,6 +16,7 @@ from typing import Any
 from gatesh import wire
 from gatesh.broker.relay import Relay
 from gatesh.broker.session import Session
+from gatesh.broker.stopping import kill_tree
 from gatesh.broker.surroundings import Peer, is_null, parent, same_description
 from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
@@ -45,6 +46,7 @@ class Link:
         self.sock = sock
         self.starter = starter
         self.watched = -1  # a pidfd of the starter, once somebody waits
+        self.errors: Relay | None = None  # where the command's standard error passes
         self.peer = peer
         self.lent = lent
         self.running = running
@@ -127,6 +129,18 @@ class Link:
         """Send *signal* to the shell: by the client, or past it when it is gone."""
         self._send(b"K", bytes([signal]))
 
+    def stop(self, words: str) -> None:
+        """Print *words* on the command's standard error, then kill it and all it has started."""
+        if self.errors is not None:
+            # Not waited for without end: a reader that has stopped reading must not save it.
+            data = words.encode("utf-8", "surrogateescape")
+            saying = threading.Thread(target=self.errors.emit, args=(data,), daemon=True)
+            saying.start()
+            saying.join(0.5)
+        if self.shell >= 0:
+            kill_tree(self.shell_pid)
+        self.kill()
+
     def _send(self, kind: bytes, body: bytes, fds: tuple[int, ...] = ()) -> None:
         with self.sending:
             try:
@@ -206,6 +220,8 @@ class Link:
                 continue
             relays.append(Relay(letter, os.dup(fd), recorder, self._cannot_record))
             places[target] = len(relays)
+        if 0 < places[2] <= len(relays):
+            self.errors = relays[places[2] - 1]
         self.close()  # ours alone now: with our copy kept, a reader would never see the end
         return relays, places
 
@@ -234,6 +250,7 @@ class Link:
             return
         relay = Relay("t", self.screen, recorder, self._cannot_record, *fds)
         self.screen = -1
+        self.errors = relay
         relays.append(relay)
         relay.start()
 

@@ -40,7 +40,7 @@ class Server:
         self.running = running
         self.guarded = guarded
         self.stop_r, self.stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self.desk = Desk(gate, self.stop)
+        self.desk = Desk(gate, self.stop, running)
         self.last_entry = time.monotonic()
         self.links: set[Link] = set()
         self.lock = threading.Lock()

@@ -25,6 +25,8 @@ COMMANDS = {
     "answer": "decide",
     "cancel": "decide",
     "wait": "pending",
+    "watch": "watch",
+    "kill": "watch",
     "log": "log",
     "replay": "replay",
     "export": "replay",

@@ -133,7 +133,9 @@ def submit(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Hand in an answer that was signed elsewhere.  Its signature speaks, not who brings it.
+    """Hand in an answer that was signed elsewhere.
+
+    Its signature speaks, not who brings it.
 
     Example: gatesh submit answer.json
     """

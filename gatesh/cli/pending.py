@@ -36,20 +36,25 @@ def pending(as_json: Json = False) -> None:
         typer.echo(json.dumps(found, indent=2))
         return
     for item in found:
-        first = item["findings"][0] if item["findings"] else {"rule": "-", "reason": ""}
-        waits = "waits" if item["waiting"] else "nobody waits"
-        typer.echo(
-            f"{rendering.colour(show_id(item['id']), '1')}  {item['state']:<8}"
-            f"  {visible(item['requester']['user'])}@{visible(item['host'])}"
-            f"  {visible(first['rule'])}: {visible(first['reason'])}"
-            f"  (asked {rendering.when(item['opened']).rpartition('(')[2][:-1]}, {waits})"
-        )
-        text = item["inner"] if item["inner"] is not None else item["script"]
-        if text is None:
-            text = f"(a long script: see gatesh show {show_id(item['id'])})"
-        typer.echo(rendering.quoted(text, 4))
+        typer.echo(summary(item))
     if not found:
         typer.echo("nothing waits", err=True)
+
+
+def summary(item: dict[str, Any]) -> str:
+    """Return the lines that stand for one waiting request in a list."""
+    first = item["findings"][0] if item["findings"] else {"rule": "-", "reason": ""}
+    waits = "waits" if item["waiting"] else "nobody waits"
+    text = item["inner"] if item["inner"] is not None else item["script"]
+    if text is None:
+        text = f"(a long script: see gatesh show {show_id(item['id'])})"
+    return (
+        f"{rendering.colour(show_id(item['id']), '1')}  {visible(item['state']):<8}"
+        f"  {visible(item['requester']['user'])}@{visible(item['host'])}"
+        f"  {visible(first['rule'])}: {visible(first['reason'])}"
+        f"  (asked {rendering.when(item['opened']).rpartition('(')[2][:-1]}, {waits})\n"
+        + rendering.quoted(text, 4)
+    )
 
 
 def fetch(id: str) -> tuple[bytes, dict[str, Any], bytes, dict[str, Any]]:
