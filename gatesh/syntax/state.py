@@ -119,8 +119,10 @@ class Shell:
             return (" \t\n",)
         value = self.env.get(name)
         if value is not None:
-            # What a secret is set to belongs in no finding, no request and no log.
-            return (hole("$" + name),) if secret_looking(name) else (value,)
+            # What a secret is set to belongs in no finding, no request and no log; bytes that
+            # are not text cannot be matched, and are only data unless they are run.
+            hidden = secret_looking(name) or not _is_text(value)
+            return (hole("$" + name),) if hidden else (value,)
         if name == "SHELL" and self.sure:
             return ("/bin/bash",)
         if name in OWN_VARIABLES:
@@ -172,3 +174,8 @@ def _union(a: tuple[Choice, ...], b: tuple[Choice, ...], name: str) -> tuple[Cho
 
 
 __all__ = ["Array", "Field", "Routine", "Shell", "hole", "holes"]
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether *value* was UTF-8: other bytes come as lone surrogates."""
+    return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
