@@ -33,6 +33,7 @@ from gatesh.policy.engine import Policy
 from gatesh.policy.situation import Situation
 from gatesh.syntax import Context, analyse, invocation
 from gatesh.syntax.agents import recognise
+from gatesh.wrapping import settle
 
 INLINE = 4096  # bytes of a script that a log entry holds itself
 FINDINGS = 16 * 1024  # bytes of findings that a log entry holds itself
@@ -57,6 +58,7 @@ class Stdin:
 
     kind: str  # tty | null | file | pipe | closed
     text: Callable[[], bytes]
+    live: bool = False  # a pipe or socket: commands may still come, one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Call:
     read: Callable[[str], bytes | None]  # a regular file's bytes, by absolute path
     # (pid, program) of the caller and of each parent above it, as the kernel has them now
     lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
+    command: bytes | None = None  # one command of a session, which this call has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,13 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     called = invocation.parse(zero, arguments, stdin_is_tty=call.stdin.kind == "tty")
     script, stdin, missing = b"", _stdin_document(call.stdin), None
     own: tuple[CodeFile, ...] = ()
-    if called.mode is Mode.COMMAND:
+    if call.command is not None:
+        called = replace(called, mode=Mode.SESSION)
+        script = call.command
+    elif called.mode is Mode.COMMAND:
         script = called.script or b""
+    elif is_live(call, called):
+        pass  # what starts is only the shell: each command is a case of its own
     elif called.mode is Mode.STDIN:
         script = call.stdin.text()
         stdin = {"kind": "file", "sha256": document.sha256(script)}
@@ -146,6 +154,11 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     judgement = law.policy.judge(analysis, _situation(call))
     bound = _bound(call, called, analysis, law, salt)
     return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
+
+
+def is_live(call: Call, called: Invocation) -> bool:
+    """Tell whether the shell takes commands from a pipe, so that each is judged by itself."""
+    return called.mode is Mode.STDIN and called.name == "bash" and call.stdin.live
 
 
 def find_script(call: Call, called: Invocation) -> tuple[str, bytes] | None:
@@ -190,7 +203,7 @@ def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
             Kind.FINDING, "opaque", Span(0, len(script)), detail=called.problem or "unknown call"
         )
         return Analysis(script, (unknown,))
-    analysis = analyse(script, context)
+    analysis = settle(analyse(script, context), preamble, call.env, call.read)
     for label, code in _before(call, called):
         more = analyse(code, replace(context, inner=None, agent=None))
         outside = tuple(
@@ -212,6 +225,8 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
     """
     if called.name != "bash" or b"-p" in called.options or called.mode is Mode.NOTHING:
         return []
+    if call.command is not None:
+        return []  # judged when the session began
     found = []
     named = requests.text_of(call.env.get(b"BASH_ENV", b""))
     if named and not called.interactive:

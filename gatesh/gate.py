@@ -103,7 +103,7 @@ class Gate:
             return Leave(TROUBLE)
         if case.missing is not None:
             # Not left to bash: the file could be put there after we have looked.
-            name = os.fsdecode(call.argv[0]).removeprefix("-")
+            name = os.fsdecode(_zero(call.argv[0])).removeprefix("-")
             client.say(f"{name}: {case.missing}: No such file or directory\n")
             return Leave(MISSING)
         if case.judgement.verdict is Verdict.DENY:

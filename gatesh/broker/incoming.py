@@ -80,7 +80,8 @@ def _stdin(fd: int | None, stderr: int | None) -> Stdin:
         kind = "null"
     else:
         kind = "file" if stat.S_ISREG(mode) else "pipe"
-    return Stdin(kind, lambda: _all(fd, seekable=kind == "file"))
+    live = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+    return Stdin(kind, lambda: _all(fd, seekable=kind == "file"), live)
 
 
 def _all(fd: int, *, seekable: bool) -> bytes:

@@ -112,6 +112,17 @@ class Relay:
                 return False
         return True
 
+    def record_with(self, recorder: Recorder) -> None:
+        """Record what is passed on from now with *recorder*."""
+        with self.busy:
+            self.recorder = recorder
+
+    def emit(self, data: bytes) -> None:
+        """Record and show *data*, words of our own, between what the command shows."""
+        with self.busy:
+            if not self.ended.is_set():
+                self._pass_on(memoryview(data))
+
     def _make_room(self) -> None:
         self.roomy = True
         try:
