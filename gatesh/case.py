@@ -203,7 +203,7 @@ def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
             Kind.FINDING, "opaque", Span(0, len(script)), detail=called.problem or "unknown call"
         )
         return Analysis(script, (unknown,))
-    analysis = settle(analyse(script, context), preamble, call.env, call.read)
+    analysis = settle(analyse(script, context), preamble, context)
     for label, code in _before(call, called):
         more = analyse(code, replace(context, inner=None, agent=None))
         outside = tuple(
