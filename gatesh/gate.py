@@ -93,8 +93,7 @@ class Gate:
             running = dict(self.judged)
         outer = nested.outer(call.lineage(), running) if running else None
         if outer is not None:
-            if outer.itself and outer.case.invocation.argv == case.invocation.argv:
-                # The shell we start starts us: it would do so for ever.
+            if nested.goes_round(case, outer):
                 client.say(words.shell_is_gatesh(case.invocation.name, _shell(case)))
                 return Leave(UNUSABLE)
             case = nested.within(case, outer)

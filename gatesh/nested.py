@@ -49,6 +49,12 @@ def outer(
     return None
 
 
+def goes_round(case: Case, outer: Outer) -> bool:
+    """Tell whether the shell that was started for *outer* has started us: it would for ever."""
+    same = outer.case.invocation.argv == case.invocation.argv
+    return outer.itself and same and outer.case.script == case.script
+
+
 def within(case: Case, outer: Outer) -> Case:
     """Return *case* as it stands inside *outer*: marked, and allowed when it is covered."""
     case = replace(case, within=outer.id)
