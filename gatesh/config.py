@@ -119,6 +119,7 @@ class Config:
     bind_env: tuple[str, ...] = BIND_ENV
     head_bytes: int = 32 << 20  # of each stream that are kept from its start …
     tail_bytes: int = 1 << 20  # … and from its end, when it is longer than both
+    redact: bool = True  # cover what looks like a secret, in records only
     log_key: str = "file"  # file | keyring
 
     def binds(self, name: str) -> bool:
@@ -208,10 +209,15 @@ def _bind_env(value: Any) -> dict[str, Any]:
 
 
 def _transcript(value: Any) -> dict[str, Any]:
-    read = {}
+    read: dict[str, Any] = {}
     for name, amount in value.items():
+        if name == "redact":
+            if not isinstance(amount, bool):
+                raise ValueError("redact: give true or false")
+            read[name] = amount
+            continue
         if name not in ("head_bytes", "tail_bytes"):
-            raise ValueError(f"{name}: there are head_bytes and tail_bytes")
+            raise ValueError(f"{name}: there are head_bytes, tail_bytes and redact")
         if not isinstance(amount, int) or isinstance(amount, bool) or amount < 4096:
             raise ValueError(f"{name}: give a number of bytes, 4096 or more")
         read[name] = amount

@@ -188,6 +188,7 @@ def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
 def _settle_losses(gate: Gate, running: Path) -> None:
     """Say of each command that the last broker left running that nobody knows its end."""
     running.mkdir(mode=0o700, exist_ok=True)
+    redact = gate.law().config.redact
     for id in sorted(command.id for command in gate.states.unfinished()):
         entry: dict[str, Any] = {
             "type": "command.lost",
@@ -195,10 +196,10 @@ def _settle_losses(gate: Gate, running: Path) -> None:
             "why": "the broker stopped while it ran",
         }
         if (running / id).is_dir():
-            entry["streams"] = salvage(running / id, gate.blobs.adopt)
+            entry["streams"] = salvage(running / id, gate.blobs.adopt, redact=redact)
         gate.ledger.append([entry])
     for left in running.iterdir():
-        salvage(left, gate.blobs.adopt)  # never started in the log: kept, named by digest only
+        salvage(left, gate.blobs.adopt, redact=redact)  # never started: kept, by digest only
 
 
 def _farewell(gate: Gate) -> None:

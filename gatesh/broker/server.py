@@ -97,7 +97,7 @@ class Server:
 
     def _call(self, sock: socket.socket, peer: Peer, body: bytes, fds: list[int]) -> None:
         law = self.gate.law()
-        limits = Limits(law.config.head_bytes, law.config.tail_bytes)
+        limits = Limits(law.config.head_bytes, law.config.tail_bytes, law.config.redact)
         lent: list[int | None] = list(fds)
         call = None
         problem: str | None = None

@@ -17,7 +17,6 @@ from gatesh.errors import UsageError
 from gatesh.model import show_id
 from gatesh.visible import visible
 
-
 VERDICTS = ("allow", "approve", "deny")
 
 

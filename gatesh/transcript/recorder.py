@@ -3,7 +3,8 @@
 Every byte is in a file before it is passed on, so nothing is shown that is not
 recorded; a broker that is killed leaves the files for the next one.  A stream
 longer than its limits keeps its head and its tail, its full length and its full
-digest.
+digest.  When the command has ended, secrets in the files are covered (`redact`):
+same length, and counted in the entry.
 
     DIR/stdout, DIR/stderr (or DIR/tty)   the bytes
     DIR/timing                            JSON lines: [seconds, "o" | "e" | "t", bytes]
@@ -15,10 +16,13 @@ import hashlib
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from gatesh.transcript.redact import redact as redacting
 
 NAMES = {"o": "stdout", "e": "stderr", "t": "tty"}
 MERGE_S = 0.005  # chunks of one stream closer than this share a line of timing
@@ -30,10 +34,11 @@ Put = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many bytes of a stream are kept from its start and from its end."""
+    """How many bytes of a stream are kept from its start and from its end, and how."""
 
     head: int = 32 << 20
     tail: int = 1 << 20
+    redact: bool = True
 
 
 class _Stream:
@@ -61,15 +66,37 @@ class _Stream:
         self.digest.update(data)
         self.bytes += len(data)
 
-    def finish(self, adopt: Adopt, put: Put) -> dict[str, Any]:
+    def finish(self, adopt: Adopt, put: Put, *, redact: bool) -> dict[str, Any]:
         os.close(self.fd)
+        covered = cover(self.path) if redact else {}
         sha256, length = adopt(self.path)
-        found: dict[str, Any] = {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
         beyond = self.bytes - length
         if not beyond:
-            return {**found, "kept": "all"}
+            # Of what is kept: the digest of a text that has one unknown word gives that word away.
+            return _told({"bytes": self.bytes, "sha256": sha256, "kept": "all"}, covered)
         tail = bytes(self.tail[-min(beyond, self.limits.tail) :])
-        return {**found, "kept": {"head": [length, sha256], "tail": [len(tail), put(tail)]}}
+        if redact:
+            tail, more = redacting(tail)
+            covered = dict(Counter(covered) + Counter(more))
+        kept = {"head": [length, sha256], "tail": [len(tail), put(tail)]}
+        found = {"bytes": self.bytes, "sha256": self.digest.hexdigest(), "kept": kept}
+        return _told(found, covered)
+
+
+def cover(path: Path) -> dict[str, int]:
+    """Cover the secrets in the file *path*, in place; return how many of each rule."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with os.fdopen(fd, "r+b") as file:
+        before = file.read()
+        after, covered = redacting(before)
+        if covered:
+            file.seek(0)
+            file.write(after)
+    return covered
+
+
+def _told(found: dict[str, Any], covered: dict[str, int]) -> dict[str, Any]:
+    return {**found, "redacted": covered} if covered else found
 
 
 class Recorder:
@@ -130,9 +157,13 @@ class Recorder:
             if self.last is not None:
                 self._line(self.last)
                 self.last = None
-            found = {NAMES[k]: s.finish(adopt, put) for k, s in sorted(self.streams.items())}
+            redact = self.limits.redact
+            found = {
+                NAMES[k]: s.finish(adopt, put, redact=redact)
+                for k, s in sorted(self.streams.items())
+            }
             if self.timing is not None:
-                found["timing"] = self.timing.finish(adopt, put)
+                found["timing"] = self.timing.finish(adopt, put, redact=False)
             self.streams, self.timing = {}, None
             return found
 
@@ -144,14 +175,15 @@ class Recorder:
             pass
 
 
-def salvage(directory: Path, adopt: Adopt) -> dict[str, Any]:
+def salvage(directory: Path, adopt: Adopt, *, redact: bool = True) -> dict[str, Any]:
     """Return the `streams` of what a broker that was killed had recorded in *directory*."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in (*NAMES.values(), "timing"):
         path = directory / name
         if path.is_symlink() or not path.is_file():
             continue
+        covered = cover(path) if redact and name != "timing" else {}
         sha256, length = adopt(path)
-        found[name] = {"bytes": length, "sha256": sha256, "kept": "all"}
+        found[name] = _told({"bytes": length, "sha256": sha256, "kept": "all"}, covered)
     directory.rmdir()
     return found

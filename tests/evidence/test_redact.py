@@ -1,0 +1,168 @@
+"""A secret that a command printed: its caller gets it, the record does not keep it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatesh.document import sha256
+from gatesh.transcript.recorder import Limits, Recorder, salvage
+from gatesh.transcript.redact import RULES, redact
+
+# Made up, in the forms that the issuers use; split, so that no scanner takes this file for a leak.
+SECRETS = {
+    "private-key": "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEAAAAA\n" * 4
+    + "-----END OPENSSH PRIVATE KEY-----",
+    "age-key": "AGE-SECRET-KEY-" + "1" + "Q" * 58,
+    "aws-access-key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "aws-secret-key": "aws_secret_access_key = " + "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
+    "github-token": "ghp_" + "a1" * 18,
+    "gitlab-token": "glpat-" + "x" * 20,
+    "slack-token": "xoxb-" + "123456789012-abcdef",
+    "google-api-key": "AIza" + "S" * 35,
+    "google-oauth": "ya29." + "a" * 40,
+    "stripe-key": "sk_live_" + "4" * 24,
+    "ai-key": "sk-ant-" + "b" * 40,
+    "package-token": "npm_" + "c" * 36,
+    "vault-token": "hvs." + "d" * 24,
+    "jwt": "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0" + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9",
+    "bearer": "Authorization: Bearer " + "0123456789abcdef",
+    "url-password": "postgres://app:" + "s3cr3tpw" + "@db.example/prod",
+    "assignment": "DB_PASSWORD=" + "correct-horse-7",
+}  # fmt: skip
+
+# What looks a little like one and is what people read a record for.
+PLAIN = [
+    "password: required", "Enter passphrase for key '/home/a/.ssh/id':", "secret/data/prod created",
+    "commit 3f0c9ae1d2b4c5d6e7f8a9b0c1d2e3f4a5b6c7d8", "https://user@example.com/path?x=1",
+    "sha256:" + "ab" * 32, "AKIA is how such keys begin", "https://example.com:8443/a@b",
+    "token: ***", "ok 12 tests, 3 skipped",
+]  # fmt: skip
+
+
+def test_there_is_an_example_of_every_rule():
+    assert set(SECRETS) == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "text"), SECRETS.items(), ids=SECRETS.keys())
+def test_each_kind_is_covered_and_counted_and_nothing_moves(rule, text):
+    data = f"before {text}\nafter".encode()
+
+    covered, count = redact(data)
+
+    assert rule in count
+    assert len(covered) == len(data)
+    assert covered.startswith(b"before ") and covered.endswith(b"\nafter")
+    assert redact(covered) == (covered, {})
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_is_no_secret_stays_readable(text):
+    assert redact(text.encode()) == (text.encode(), {})
+
+
+@given(st.binary(max_size=500), st.sampled_from(sorted(SECRETS)), st.binary(max_size=500))
+def test_whatever_is_around_it(before, rule, after):
+    """
+    Any bytes may surround a secret: lengths stay, and what changes becomes an asterisk.
+    """
+    data = before + b" " + SECRETS[rule].encode() + b" " + after
+    covered, count = redact(data)
+
+    assert len(covered) == len(data) and count
+    assert all(new in (old, 0x2A) for old, new in zip(data, covered, strict=True))
+
+
+class Shelf:
+    """Keeps blobs in memory."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def put(self, data):
+        self.kept[sha256(data)] = data
+        return sha256(data)
+
+    def adopt(self, path):
+        data = path.read_bytes()
+        path.unlink()
+        return self.put(data), len(data)
+
+
+TOKEN = SECRETS["github-token"].encode()
+
+
+@pytest.mark.parametrize("cut", range(0, len(TOKEN) + 1, 7))
+def test_a_secret_printed_in_two_pieces_is_one_secret(tmp_path, cut):
+    shelf, recorder = Shelf(), Recorder(tmp_path / "id", Limits())
+    recorder.write("o", b"token " + TOKEN[:cut])
+    recorder.write("o", TOKEN[cut:] + b"\n")
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    assert shelf.kept[stream["sha256"]] == b"token " + b"*" * len(TOKEN) + b"\n"
+    assert (stream["bytes"], stream["redacted"]) == (len(TOKEN) + 7, {"github-token": 1})
+    assert all(TOKEN not in data for data in shelf.kept.values())
+
+
+def test_head_and_tail_of_a_long_stream_are_both_covered(tmp_path):
+    shelf, recorder = Shelf(), Recorder(tmp_path / "id", Limits(head=100, tail=60))
+    written = TOKEN + b" " + b"x" * 500 + b" " + TOKEN
+    recorder.write("o", written)
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    assert stream["redacted"] == {"github-token": 2}
+    assert stream["sha256"] == sha256(written)
+    assert all(TOKEN not in data for data in shelf.kept.values())
+
+
+def test_what_a_killed_broker_leaves_is_covered_too(tmp_path):
+    directory = tmp_path / "id"
+    directory.mkdir()
+    (directory / "stdout").write_bytes(TOKEN)
+    shelf = Shelf()
+
+    found = salvage(directory, shelf.adopt)
+
+    assert found["stdout"]["redacted"] == {"github-token": 1}
+    assert list(shelf.kept.values()) == [b"*" * len(TOKEN)]
+
+
+def test_a_site_can_ask_for_every_byte(tmp_path):
+    shelf, recorder = Shelf(), Recorder(tmp_path / "id", Limits(redact=False))
+    recorder.write("o", TOKEN)
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    assert shelf.kept[stream["sha256"]] == TOKEN
+    assert "redacted" not in stream
+
+
+def test_the_agent_gets_the_secret_and_the_record_does_not(world):
+    """
+    Covering what passes through would break programs; keeping it would leak for years.
+    """
+    world.set_up()
+    world.program("leak", f"echo token {TOKEN.decode()}")
+
+    done = world.gatesh("-c", "leak")
+
+    assert done.out == b"token " + TOKEN + b"\n"
+    (finished,) = world.entries("command.finished")
+    assert finished["streams"]["stdout"]["redacted"] == {"github-token": 1}
+    assert world.gatesh("replay", finished["id"]).out == b"token " + b"*" * len(TOKEN) + b"\n"
+    assert world.audit()["ok"]
+    for path in (world.state / "blobs").rglob("*"):
+        assert path.is_dir() or TOKEN not in path.read_bytes()
+
+
+def test_a_site_that_wants_every_byte_gets_it(world):
+    world.set_up()
+    world.settings("transcript: {redact: false}\n")
+
+    world.gatesh("-c", f"echo {TOKEN.decode()}")
+
+    (finished,) = world.entries("command.finished")
+    assert world.gatesh("replay", finished["id"]).out == TOKEN + b"\n"
