@@ -29,7 +29,7 @@ def report(
     vkey: proof.VKey = None,
     state: proof.StateDir = None,
 ) -> None:
-    """Write a report of a period: a page, tables, and the proof that it is all of it.
+    """Write a report of a period: a page, tables, and proof that it is all of it.
 
     Audits the whole log first; exit status 1 when that found errors, which the
     report then says on its first page.  `gatesh audit check DIR` verifies it.
