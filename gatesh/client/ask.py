@@ -131,7 +131,7 @@ def reach(environment: "list[bytes]") -> socket:
             raise Trouble(
                 b"this process may not talk to the gatesh broker over its Unix socket",
                 b"allow local Unix sockets in the agent's settings (Claude Code:"
-                b" sandbox.network.allowAllUnixSockets, codex: network_access = true)",
+                b" network.allowAllUnixSockets, codex: network_access = true)",
             ) from None
         raise Trouble(
             b"the broker cannot be reached: %s" % (problem.strerror or "no answer").encode(),
