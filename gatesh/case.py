@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gatesh import document
+from gatesh import document, pathsearch
 from gatesh.approval import request as requests
 from gatesh.approval.roster import Roster
 from gatesh.bridge import is_bridge
@@ -28,6 +28,7 @@ from gatesh.model import (
     Requester,
     Span,
     Subject,
+    Verdict,
 )
 from gatesh.policy.engine import Policy
 from gatesh.policy.situation import Situation
@@ -74,6 +75,7 @@ class Call:
     read: Callable[[str], bytes | None]  # a regular file's bytes, by absolute path
     # (pid, program) of the caller and of each parent above it, as the kernel has them now
     lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
+    identify: Callable[[str], CodeFile | None] = lambda _: None  # a program, by absolute path
     command: bytes | None = None  # one command of a session, which this call has started
 
 
@@ -110,7 +112,9 @@ class Case:
 
     def changed(self, law: Law, salt: bytes) -> list[str]:
         """Return what is no longer as it was judged; looks again at everything outside."""
-        now = _bound(self.call, self.invocation, self.analysis, law, salt, again=True)
+        now = _bound(
+            self.call, self.invocation, self.analysis, law, salt, again=True, programs=True
+        )
         names = [name for name, value in self.bound.items() if now[name] != value]
         if self.invocation.mode is Mode.FILE and self._script_again() != self.script:
             names.append("script")
@@ -152,7 +156,8 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     if own:
         analysis = replace(analysis, files=(*own, *analysis.files))
     judgement = law.policy.judge(analysis, _situation(call))
-    bound = _bound(call, called, analysis, law, salt)
+    programs = judgement.verdict is Verdict.APPROVE  # to read them all is worth it for these
+    bound = _bound(call, called, analysis, law, salt, programs=programs)
     return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
 
 
@@ -262,11 +267,14 @@ def _bound(
     analysis: Analysis,
     law: Law,
     salt: bytes,
+    *,
     again: bool = False,
+    programs: bool = False,
 ) -> dict[str, Any]:
     """Return everything an approval is good for.
 
     The first time, files count as they were when they were judged; *again* looks anew.
+    *programs*: also the files that the line's programs are.
     """
     judged = {file.path: file for file in analysis.files}
     paths = list(judged)
@@ -283,6 +291,14 @@ def _bound(
             files.append(judged[path])
         elif (content := call.read(path)) is not None:
             files.append(CodeFile(path, document.sha256(content), len(content)))
+    if programs:
+        path = call.env.get(b"PATH")
+        files += pathsearch.programs(
+            analysis.subjects,
+            path=None if path is None else requests.text_of(path),
+            cwd=str(call.cwd()["path"]),
+            identify=call.identify,
+        )
     kept = {n: v for n, v in call.env.items() if law.config.binds(requests.text_of(n))}
     return {
         "invocation": requests.invocation_document(called),

@@ -30,6 +30,7 @@ ROWS = [
     {"keys"},
     {"words", "config", "bridge"},
     {"client"},
+    {"pathsearch"},
     {"model", "visible", "wire", "socketpath", "sensitive"},
     {"document"},
     {"errors"},

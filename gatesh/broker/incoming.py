@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from gatesh import wire
 from gatesh.broker import surroundings
+from gatesh.broker.programs import identify
 from gatesh.broker.surroundings import Peer
 from gatesh.case import Call, Stdin
 from gatesh.errors import GateshError
@@ -55,6 +56,7 @@ def call(
         stdin=_stdin(lent[0], lent[2]),
         cwd=lambda: surroundings.working_directory(peer.pid, cwd),
         read=read,
+        identify=identify,
         lineage=lambda: surroundings.lineage(peer.pid),
     )
     return found, lent

@@ -191,7 +191,7 @@ def head(
         int, typer.Option(min=0, help="Prove that it continues the head of so many entries.")
     ] = 0,
 ) -> None:
-    """Print the log's newest head and the roster, for an approver on another machine."""
+    """Print the log's newest head and the roster, for approvers elsewhere."""
     typer.echo(write(Here().head(since).as_document()).decode())
 
 

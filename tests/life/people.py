@@ -13,7 +13,7 @@ from tests.world import World
 
 
 def signed(
-    world: World, id: str, word: str = "approve", by: str = "bob", **changed: Any
+    world: World, id: str, word: str = "approve", by: str = "bob", key: Any = None, **changed: Any
 ) -> tuple[str, str]:
     """Return decision and signature, as `gatesh approve` would send them."""
     asked = world.question("request", id=id)
@@ -29,7 +29,7 @@ def signed(
         **changed,
     }
     data = Decision(**fields).write()
-    key = opensshkey.parse(world.key(by).read_bytes())
+    key = key or opensshkey.parse(world.key(by).read_bytes())
     signature = sshsig.sign(data, namespace=NAMESPACE, key=key.public, sign=key.sign)
     return data.decode(), signature.decode()
 
