@@ -54,7 +54,7 @@ def _if(f: Follower, command: If) -> Output:
         before = shell.copy()
         printed.append(f.script(body))
         after.append(shell.copy())
-        f.shell = shell = before
+        shell.become(before)
     if command.orelse is not None:
         printed.append(f.script(command.orelse))
     for other in after:

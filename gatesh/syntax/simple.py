@@ -154,6 +154,9 @@ class SimpleReader(WordReader):
                 declares = word.plain in _DECLARERS
         if not (assigns or words or redirs):
             self._unexpected()
+        if words and words[0].plain in ("in", "]]") and words[0].start == start:
+            self.at = start
+            self._unexpected()
         if words and words[0].plain is None and self._spells_reserved(words[0]):
             raise Unsure("a reserved word is split by a line continuation", words[0].start)
         if words:

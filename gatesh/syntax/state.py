@@ -65,6 +65,13 @@ class Shell:
             self.posix, self.integers,
         )  # fmt: skip
 
+    def become(self, other: Shell) -> None:
+        """Forget what happened here and be as *other* is."""
+        version = max(self.version, other.version) + (self.version != other.version)
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+        self.version = version
+
     def child(self, *, foreign: bool = False) -> Shell:
         """Return a new process: it sees what is exported, or nothing known if *foreign*."""
         if foreign:

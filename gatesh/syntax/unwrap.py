@@ -6,7 +6,7 @@ import re
 
 from gatesh.model import Kind
 from gatesh.syntax import findings
-from gatesh.syntax.call import Call, code_field
+from gatesh.syntax.call import Call, code_field, program_name
 from gatesh.syntax.code import from_stdin, nested
 from gatesh.syntax.environment import assigned
 from gatesh.syntax.spelling import bare_fields
@@ -104,9 +104,27 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
     if rest[0].text[:1] == "-" and len(rest[0].text) > 1:
         # An option the table does not know: what follows it may be its value or the program.
         call.f.finding(findings.DYNAMIC_PROGRAM, call.span_of(rest), f"{label} {rest[0].text} …")
+    _either_way(call, wrapper, seen, rest, label)
     if wrapper.joined:
         return nested(call, code_field(rest), label, foreign=wrapper.foreign)
     return inner(call, rest, label, foreign=wrapper.foreign, temporary=temporary)
+
+
+def _either_way(
+    call: Call,
+    wrapper: Wrapper,
+    seen: list[tuple[str, Field | None]],
+    rest: list[Field],
+    label: str,
+) -> None:
+    """Name the second word too, where the first may be the value of an option nobody knows."""
+    unknown = seen and seen[-1][0].startswith("--") and seen[-1][1] is None and not wrapper.skip
+    if unknown and len(rest) > 1 and rest[1].text[:1] != "-":
+        name = program_name(rest[1])
+        if name is not None:
+            text = " ".join([name, *[field.text for field in rest[2:]]])
+            with call.f.deeper(call.f.frame_inside(label, call.span, offsets=True)):
+                call.f.add(Kind.COMMAND, text, call.span_of(rest[1:]), program=rest[1].text)
 
 
 def _without(call: Call, wrapper: Wrapper, label: str) -> Output | None:
