@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from gatesh import __version__, config
+from gatesh import __version__, bridge, config
 from gatesh.approval import rosterfile
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
@@ -81,12 +80,12 @@ def _client(name: str) -> list[Finding]:
     findings.append(Finding("ok", f"{client.name} starts {found.shell}: {found.because}"))
     if arrived:
         findings.append(Finding("ok", "a command run so came to the gate and is in the log"))
-        if "BASH_ENV" in found.environment and found.environment.get("SHLVL", "0") == "0":
-            text = "SHLVL is not set: on a socket bash then leaves BASH_ENV unread; set SHLVL=1"
-            findings.append(Finding("bad", text))
     else:
         findings.append(Finding("bad", f"a command run so went round gatesh: gatesh setup {name}"))
         findings += [Finding("note", f"it said: {printed}")] if printed else []
+        if "BASH_ENV" in found.environment and found.environment.get("SHLVL", "0") == "0":
+            text = "without SHLVL, bash on a socket leaves BASH_ENV unread: set SHLVL=1 as well"
+            findings.append(Finding("note", text))
     directory = str(DIRECTORY.expanduser())
     findings += [
         Finding("note", "goes round it: " + text.replace("{dir}", directory))
@@ -132,12 +131,11 @@ def _account() -> str:
 
 def _shells(places: config.Places) -> list[Finding]:
     found = []
-    own = shutil.which("gatesh")
     for name, path in config.load(places.settings).shells.items():
         if not os.access(path, os.X_OK):
             level = "bad" if name == "bash" else "note"
             found.append(Finding(level, f"{path} is not there: calls as {name} fail"))
-        elif own and os.path.samefile(path, own):
+        elif bridge.is_gatesh(path):
             found.append(Finding("bad", f"{path} is gatesh itself: set another shell for {name}"))
     return found or [Finding("ok", "the real shells are there")]
 

@@ -62,13 +62,10 @@ def init(
         "\nNext:\n"
         "  gatesh people add NAME --key FILE.pub    enrol who may approve (an Ed25519 key)\n"
         "  gatesh -c 'echo hello'                   try it\n"
-        f"  SHELL={_shell()}      give it to an agent as its shell",
+        "  gatesh shims ~/.gatesh-bash/bin          names that agents take for a shell\n"
+        "  gatesh setup claude                      the setting of your agent; doctor tries it",
         err=True,
     )
-
-
-def _shell() -> str:
-    return os.path.join(os.path.dirname(sys.executable), "gatesh")
 
 
 def _ask(account: str) -> str:

@@ -66,6 +66,8 @@ def _line(command: Command) -> str:
     elif command.signal is not None:
         end = f"signal {command.signal}"
     answers = f"  {visible(' '.join(command.by))}" if command.by else ""
+    if outer := command.submitted.get("within"):
+        answers += f"  (inside {show_id(outer)})"
     return (
         f"{command.t[:19].replace('T', ' ')}  {show.colour(show_id(command.id), '1')}"
         f"  {show.verdict(command.submitted['verdict'])}{end:<10}"

@@ -123,6 +123,8 @@ class Command:
             "script_sha256": found["script_sha256"],
             "cwd": found["cwd"],
             "requester": found["requester"],
+            "within": found.get("within"),
+            "covered": found.get("covered", False),
             "findings": found["findings"],
             "by": self.by,
             "started": self.started,

@@ -86,6 +86,7 @@ def test_a_nested_call_says_where_it_comes_from(world, inside):
     assert "within" not in top
     assert (one["within"], two["within"]) == (top["id"], one["id"])
     assert not any("covered" in entry for entry in (top, one, two))  # nothing to be covered
+    assert world.gatesh("log").text.count("(inside ") == 2
 
 
 def test_the_same_string_with_other_arguments_is_new(world, inside):
