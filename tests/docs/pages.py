@@ -24,7 +24,7 @@ _MARK = "@@@"
 
 def pages() -> list[Path]:
     """Return every page of the documentation."""
-    return sorted(DOCS.rglob("*.md"))
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Page:
         lines = [step.command for step in self.steps()]
         for block in self.blocks("sh"):
             lines += block.splitlines()
+        lines += re.findall(r"^    (?:\w*\$ )?(gatesh .+)$", self.text, re.MULTILINE)
         lines += re.findall(r"`(gatesh(?: [^`\n]*)?)`", self.prose())
         for line in lines:
             if line.strip().startswith("gatesh "):

@@ -65,7 +65,7 @@ def test_every_command_shown_is_one_that_gatesh_understands(page):
     Nothing is worse in a manual than a command that does not exist any more.
     """
     for line in page.shown_commands():
-        if "…" not in line:
+        if "…" not in line and "[OPTIONS]" not in line:
             understood(line)
 
 
