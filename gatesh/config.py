@@ -121,6 +121,8 @@ class Config:
     tail_bytes: int = 1 << 20  # … and from its end, when it is longer than both
     redact: bool = True  # cover what looks like a secret, in records only
     log_key: str = "file"  # file | keyring
+    push: tuple[str, ...] = ()  # a program that gets each new head on its standard input …
+    push_every_s: float = 60  # … at most this often
 
     def binds(self, name: str) -> bool:
         """Tell whether the environment variable *name* is part of what is approved."""
@@ -224,6 +226,22 @@ def _transcript(value: Any) -> dict[str, Any]:
     return read
 
 
+def _audit(value: Any) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for name, given in value.items():
+        if name == "push":
+            if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
+                raise ValueError("push: give a list, a program and its arguments")
+            if given and not given[0].startswith("/"):
+                raise ValueError("push: give the program's absolute path")
+            read["push"] = tuple(given)
+        elif name == "every":
+            read["push_every_s"] = max(1.0, seconds(given))
+        else:
+            raise ValueError(f"{name}: there are push and every")
+    return read
+
+
 def _log_key(value: Any) -> dict[str, Any]:
     if value not in ("file", "keyring"):
         raise ValueError("give file or keyring")
@@ -237,4 +255,5 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "bind_env": _bind_env,
     "transcript": _transcript,
     "log_key": _log_key,
+    "audit": _audit,
 }

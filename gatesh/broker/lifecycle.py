@@ -21,6 +21,7 @@ from gatesh import __version__
 from gatesh.approval.state import States
 from gatesh.broker import surroundings
 from gatesh.broker.law import LawBook
+from gatesh.broker.push import pushing
 from gatesh.broker.server import BACKLOG, Server
 from gatesh.config import Places, refuse_if_others_can_write
 from gatesh.config import load as load_config
@@ -134,10 +135,11 @@ def _open(places: Places) -> Iterator[Server]:
         gate = _gate(places, key, ledger, blobs)
         running = places.state / "running"
         _settle_losses(gate, running)
-        with _listening(places) as listener:
-            yield Server(gate, listener, running, guarded=places.guarded)
-            clean = True
-        _farewell(gate)
+        with pushing(ledger.signed_head, lambda: gate.law().config):
+            with _listening(places) as listener:
+                yield Server(gate, listener, running, guarded=places.guarded)
+                clean = True
+            _farewell(gate)
     finally:
         ledger.close()
         log.info("stopped%s", "" if clean else ", not cleanly")
