@@ -52,9 +52,11 @@ def enter(argv: "list[bytes]", ignored: "int | None") -> None:
 
 
 def main() -> None:
-    """Entry point of `gatesh-python` and of `python -m gatesh`."""
-    arguments = [a.encode("utf-8", "surrogateescape") for a in sys.argv[1:]]
-    enter([b"gatesh", *arguments], None)
+    """Entry point of `gatesh-python`, of `python -m gatesh`, and of `gatesh` without a compiler."""
+    zero, *arguments = [a.encode("utf-8", "surrogateescape") for a in sys.argv]
+    if zero.rsplit(b"/", 1)[-1] not in (b"bash", b"sh", b"zsh"):
+        zero = b"gatesh"  # a link named as a shell is that shell
+    enter([zero, *arguments], None)
 
 
 if __name__ == "__main__":

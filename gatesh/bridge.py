@@ -42,6 +42,8 @@ if [[ $__gatesh_flags == *c* ]]; then
     if [[ ${__gatesh_from[*]:1:3} == "-I -S "@FRONT@ ||
           ${__gatesh_from[*]:1:3} == "-I -m gatesh.client.front" ]]; then
       __gatesh_from=("${__gatesh_from[@]:6}")
+    elif [[ ${__gatesh_from[1]-} -ef @PROGRAM@ ]]; then
+      __gatesh_from=("${__gatesh_from[@]:2}")
     else
       __gatesh_from=()
     fi

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+from pathlib import Path
 
 import pytest
+
+from gatesh import bridge
 
 
 @pytest.fixture
@@ -119,3 +124,30 @@ def test_a_script_or_standard_input_needs_no_bridge(world, bridged):
     assert bridged(str(script), "x").end().text == "script x\n"
     assert bridged(stdin=read).end().text == "piped\n"
     os.close(read)
+
+
+def test_an_installation_without_a_compiler_has_the_same_names(world, tmp_path):
+    """
+    There `gatesh` is a Python script: by its links it is the shells, and what it has
+    started knows it in another way.
+    """
+    build = Path(bridge.__file__).parents[1] / "hatch_build.py"
+    text = re.search(r'FALLBACK = """(.*?)"""', build.read_text(), re.DOTALL)[1]
+    program = tmp_path / "bin" / "gatesh"
+    program.parent.mkdir()
+    program.write_text(text.replace("#!python", f"#!{sys.executable}"))
+    program.chmod(0o755)
+    (tmp_path / "sh").symlink_to(program)
+    ours = str(bridge.program().resolve())
+    (tmp_path / "env.sh").write_text(bridge.bash_env().replace(ours, str(program)))
+    world.set_up()
+
+    version = ["-c", 'echo "x$BASH_VERSION"']
+    by_link = world.gatesh(*version, program=str(tmp_path / "sh"))
+    assert by_link.text == world.gatesh(*version, program="/bin/sh").text
+
+    # Not the bridge of the broker's own installation, so it asks; then it must not go round.
+    env = {"BASH_ENV": str(tmp_path / "env.sh")}
+    asking = world.start("-c", "echo $0 $1", "zero", "one", program="/bin/bash", env=env)
+    world.approve(world.waiting())
+    assert (asking.end().text, len(world.entries("command.started"))) == ("zero one\n", 2)
