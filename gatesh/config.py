@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -108,6 +109,14 @@ BIND_ENV = (
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """An endpoint that is told of requests; `secret_file` is shared with it (`whsec_…`)."""
+
+    url: str
+    secret_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Settings of one broker; every one has a default that is safe."""
 
@@ -123,6 +132,9 @@ class Config:
     log_key: str = "file"  # file | keyring
     push: tuple[str, ...] = ()  # a program that gets each new head on its standard input …
     push_every_s: float = 60  # … at most this often
+
+    notify: tuple[str, ...] = ()  # a program that gets each request on its standard input
+    webhooks: tuple[Webhook, ...] = ()
 
     def binds(self, name: str) -> bool:
         """Tell whether the environment variable *name* is part of what is approved."""
@@ -242,6 +254,37 @@ def _audit(value: Any) -> dict[str, Any]:
     return read
 
 
+def _notify(value: Any) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for name, given in value.items():
+        if name == "program":
+            if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
+                raise ValueError("program: give a list, a program and its arguments")
+            if not given or not given[0].startswith("/"):
+                raise ValueError("program: give the program's absolute path")
+            read["notify"] = tuple(given)
+        elif name == "webhooks":
+            if not isinstance(given, list):
+                raise ValueError("webhooks: give a list of `url` and perhaps `secret_file`")
+            read["webhooks"] = tuple(_webhook(hook) for hook in given)
+        else:
+            raise ValueError(f"{name}: there are program and webhooks")
+    return read
+
+
+def _webhook(value: Any) -> Webhook:
+    if not isinstance(value, dict) or not {"url"} <= value.keys() <= {"url", "secret_file"}:
+        raise ValueError("webhooks: each has a `url` and perhaps a `secret_file`")
+    url, secret = value["url"], value.get("secret_file")
+    parts = urlsplit(url) if isinstance(url, str) else None
+    here = parts is not None and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if parts is None or not parts.hostname or parts.scheme not in ("https", *["http"] * here):
+        raise ValueError("webhooks: give an https:// url (http:// only to this machine)")
+    if secret is not None and (not isinstance(secret, str) or not secret.startswith("/")):
+        raise ValueError("webhooks: secret_file: give an absolute path")
+    return Webhook(url, secret)
+
+
 def _log_key(value: Any) -> dict[str, Any]:
     if value not in ("file", "keyring"):
         raise ValueError("give file or keyring")
@@ -255,5 +298,6 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "bind_env": _bind_env,
     "transcript": _transcript,
     "log_key": _log_key,
+    "notify": _notify,
     "audit": _audit,
 }

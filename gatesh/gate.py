@@ -68,6 +68,7 @@ class Gate:
         self.turn = threading.Lock()
         self.lock = threading.Lock()
         self.bells = Bells()
+        self.tell: Callable[[Mapping[str, Any]], None] = lambda _: None  # must not block
         self.matches: dict[str, str] = {}  # match digest → id of its open request
         self.running: dict[str, Client] = {}
         self.killers: dict[str, str] = {}  # id of a running command → who has killed it
@@ -409,6 +410,7 @@ class Gate:
             for entry in entries:
                 self.states.apply(entry, self.request)
                 self.bells.ring(entry.get("id", ""))
+                self.tell(entry)
 
     def request(self, sha256: str) -> dict[str, Any]:
         """Return the parsed request document with this digest."""

@@ -34,6 +34,7 @@ class Desk:
         self.gate = gate
         self.running = running  # where the output of running commands is
         self.stop_server = stop
+        self.facts: dict[str, Any] = {}  # more that `status` tells
         self.operations: dict[str, Callable[[dict[str, Any], Peer], dict[str, Any]]] = {
             "status": self.status,
             "pending": self.pending,
@@ -90,6 +91,7 @@ class Desk:
         with self.gate.lock:
             running = sorted(self.gate.running)
         return {
+            **self.facts,
             "version": __version__,
             "pid": os.getpid(),
             "inside": self._inside(peer),

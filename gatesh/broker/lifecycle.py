@@ -21,6 +21,7 @@ from gatesh import __version__
 from gatesh.approval.state import States
 from gatesh.broker import surroundings
 from gatesh.broker.law import LawBook
+from gatesh.broker.notify import Notifier
 from gatesh.broker.push import pushing
 from gatesh.broker.server import BACKLOG, Server
 from gatesh.config import Places, refuse_if_others_can_write
@@ -133,11 +134,14 @@ def _open(places: Places) -> Iterator[Server]:
     try:
         blobs = Blobs(places.state / "blobs")
         gate = _gate(places, key, ledger, blobs)
+        notifier = _telling(gate, key.secret("webhooks"))
         running = places.state / "running"
         _settle_losses(gate, running)
         with pushing(ledger.signed_head, lambda: gate.law().config):
             with _listening(places) as listener:
-                yield Server(gate, listener, running, guarded=places.guarded)
+                server = Server(gate, listener, running, guarded=places.guarded)
+                server.desk.facts["webhook_key"] = notifier.public
+                yield server
                 clean = True
             _farewell(gate)
     finally:
@@ -185,6 +189,17 @@ def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
     )
     law.current()
     return gate
+
+
+def _telling(gate: Gate, seed: bytes) -> Notifier:
+    """Tell people of requests from now on, and webhooks once more of those that still wait."""
+    notifier = Notifier(gate.blobs.get, lambda: gate.law().config, seed)
+    for state in gate.states.open():
+        if state.state == "pending":
+            notifier.put_again(state.request_sha256)
+    gate.tell = notifier.put
+    notifier.start()
+    return notifier
 
 
 def _settle_losses(gate: Gate, running: Path) -> None:

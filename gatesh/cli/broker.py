@@ -41,6 +41,7 @@ def status(
         return
     typer.echo(f"version   {found['version']}, pid {found['pid']}")
     typer.echo(f"log       {found['origin']}, {found['size']} entries")
+    typer.echo(f"webhooks  signed by {found['webhook_key']}")
     typer.echo(f"rules     {found['rules']}" + (" BROKEN" if found["rules_broken"] else ""))
     if found["rules_broken"]:
         typer.echo(f"          {found['rules_broken']}")
