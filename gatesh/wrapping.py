@@ -114,7 +114,13 @@ def _without_bridge(subjects: tuple[Subject, ...], read: Read) -> tuple[Subject,
     if not loads or not all(_leads_here(path, read) for _, path in loads):
         return subjects
     ours = {id(subject) for subject, _ in loads}
-    return tuple(s for s in subjects if id(s) not in ours and "BASH_ENV" not in s.inside)
+    # Only where that was found: in another file, BASH_ENV may be another's.
+    below = {(*subject.inside, "BASH_ENV") for subject, _ in loads}
+    return tuple(
+        s
+        for s in subjects
+        if id(s) not in ours and not any(s.inside[: at + 1] in below for at in range(len(s.inside)))
+    )
 
 
 def _leads_here(path: str, read: Read) -> bool:

@@ -149,6 +149,20 @@ def test_our_own_bridge_in_bash_env_is_no_finding_and_another_is(judge):
             assert case.judgement.verdict is verdict, (script, found(case))
 
 
+def test_a_bridge_of_ours_hides_no_other(judge):
+    """
+    One good BASH_ENV in the text must not vouch for a second in a file.
+    """
+    files = {
+        "/g/bash-env.sh": bash_env().encode(),
+        "/g/other.sh": b"terraform destroy\n",
+        "/g/file": b"export BASH_ENV=/g/other.sh\n",
+    }
+    case = judge("-c", "export BASH_ENV=/g/bash-env.sh; . /g/file; bash -c 'echo hi'", files=files)
+
+    assert case.judgement.verdict is Verdict.APPROVE
+
+
 def test_the_approver_sees_the_command_and_not_the_plumbing(world):
     world.set_up()
     asking = world.start("-c", claude("terraform destroy"))
