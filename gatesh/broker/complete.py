@@ -59,7 +59,7 @@ def look(text: bytes, *, bash: str, name: str, line: int, end: bool = False) -> 
     """
     if _PLAIN.fullmatch(text) and text.split()[0] not in _OPENERS:
         return WHOLE
-    if not end and _ends_in_backslash(text):
+    if not end and ends_in_backslash(text):
         return Answer(more=True)
     found = _ask(text, bash, name, line, ())
     if found.message is not None:
@@ -70,7 +70,8 @@ def look(text: bytes, *, bash: str, name: str, line: int, end: bool = False) -> 
     return found
 
 
-def _ends_in_backslash(text: bytes) -> bool:
+def ends_in_backslash(text: bytes) -> bool:
+    """Tell whether the last newline of *text* may be escaped."""
     line = text.rsplit(b"\n", 2)[-2] if text.endswith(b"\n") else b""
     return (len(line) - len(line.rstrip(b"\\"))) % 2 == 1
 

@@ -112,13 +112,17 @@ class Link:
         poll.register(self.watched, select.POLLIN)
         return bool(poll.poll(0))
 
-    def wait(self, wake: int, seconds: float | None) -> bool:
-        """Return when *wake* is readable or the client has left; False when time is up."""
+    def wait(self, wake: int, seconds: float | None, *, spoken: bool = False) -> bool:
+        """Return when *wake* is readable or the client has left; False when time is up.
+
+        With *spoken*, also when the client has sent something: how its shell has ended.
+        """
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         if self.watched >= 0:
             poll.register(self.watched, select.POLLIN)
-        poll.register(self.sock, select.POLLRDHUP)  # not POLLIN: a client that chatters waits too
+        # Not POLLIN before anything runs: a client that chatters waits all the same.
+        poll.register(self.sock, select.POLLRDHUP | (select.POLLIN if spoken else 0))
         # Rounded up: a poll that returns a moment early would only spin.
         ready = poll.poll(None if seconds is None else int(seconds * 1000) + 1)
         if any(fd == wake for fd, _ in ready):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatesh import config
 from gatesh.broker.channel import Channel
-from gatesh.broker.complete import LARGEST, Answer, is_nothing, look
+from gatesh.broker.complete import LARGEST, Answer, ends_in_backslash, is_nothing, look
 from gatesh.broker.surroundings import working_directory
 from gatesh.caller import EXIT, Commands, Ending, Plan
 from gatesh.model import Invocation
@@ -119,7 +119,8 @@ class Session:
                 continue
             if answer.message is not None and not answer.runs:
                 return self._fail(answer.message)
-            self._command(whole[:-1], open_end=answer.more)
+            # Neither may the hook be joined to a line whose newline is escaped.
+            self._command(whole[:-1], open_end=answer.more or ends_in_backslash(whole))
             line += whole.count(b"\n")
             text, answer = b"", Answer()
             if end:
@@ -234,7 +235,7 @@ class Session:
         poll.register(self.link.sock, select.POLLIN)
         while self.ended is None and poll.poll(0):
             self._hear()
-        return self.ended is not None
+        return self.ended is not None or self.link.gone()
 
     def give(self, plan: Plan, late: Late) -> Ending:
         """Give the shell the command that was judged; return how it ended."""
@@ -313,10 +314,10 @@ class Turn:
 
     def wait(self, wake: int, seconds: float | None) -> bool:
         """Return when *wake* is readable or the client has spoken; False when time is up."""
-        return self.session.link.wait(wake, seconds)
+        return self.session.link.wait(wake, seconds, spoken=True)
 
     def stop(self, words: str) -> None:
-        """Kill the session's shell, and with it what it runs."""
+        """Print *words* and kill the session: what its shell would do next is nobody's guess."""
         self.session.link.stop(words)
 
     def run(self, plan: Plan, late: Late) -> Ending:
