@@ -136,3 +136,11 @@ class Channel:
         look = select.poll()
         look.register(self.slave, select.POLLIN)
         return not look.poll(0)
+
+
+def sweep(place: Path) -> None:
+    """Remove what the channels of a killed broker have left in *place*."""
+    for directory in place.glob("session-*"):
+        for link in directory.iterdir():
+            link.unlink()
+        directory.rmdir()

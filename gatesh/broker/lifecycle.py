@@ -20,6 +20,7 @@ from typing import Any
 from gatesh import __version__
 from gatesh.approval.state import States
 from gatesh.broker import surroundings
+from gatesh.broker.channel import sweep
 from gatesh.broker.law import LawBook
 from gatesh.broker.notify import Notifier
 from gatesh.broker.push import pushing
@@ -137,6 +138,7 @@ def _open(places: Places) -> Iterator[Server]:
         notifier = _telling(gate, key.secret("webhooks"))
         running = places.state / "running"
         _settle_losses(gate, running)
+        sweep(places.run)
         with pushing(ledger.signed_head, lambda: gate.law().config):
             with _listening(places) as listener:
                 server = Server(gate, listener, running, guarded=places.guarded)

@@ -337,3 +337,15 @@ def test_no_session_leaves_anything_behind(world):
     feed(world, GATESH, "echo a\n")
     until(lambda: not [p for p in (world.home / "run").iterdir() if p.name.startswith("session-")])
     assert not list((world.state / "running").iterdir())
+
+
+def test_a_broker_that_dies_ends_the_session_and_the_next_one_tidies_up(world):
+    session = talk(world, GATESH)
+    session.stdin.write(b"echo rdy\n")
+    session.stdin.flush()
+    assert session.stdout.readline() == b"rdy\n"
+    os.kill(world.broker(), signal.SIGKILL)
+    assert session.wait(PATIENCE) == 125
+    session.communicate()
+    assert feed(world, GATESH, "echo again\n")[0] == b"again\n"
+    assert not [p for p in (world.home / "run").iterdir() if p.name.startswith("session-")]
