@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,14 +70,15 @@ def audit(
         vkey = vkey or remembered[1]
     given = {str(path): _read_head(path, vkey) for path in head or []}
     heads = [*given.values(), *([remembered[0]] if remembered else [])]
-    report = run_audit(
-        state or places.state,
-        vkey=vkey,
-        known_heads=heads,
-        checks=CHECKS,
-        progress=_progress() if sys.stderr.isatty() and not as_json else None,
-        since=None if since_head is None else _read_head(since_head, vkey),
-    )
+    with progress(quiet=as_json) as moved:
+        report = run_audit(
+            state or places.state,
+            vkey=vkey,
+            known_heads=heads,
+            checks=CHECKS,
+            progress=moved,
+            since=None if since_head is None else _read_head(since_head, vkey),
+        )
     if save_head is not None and report.ok:
         _save(save_head, report.checkpoint)
     typer.echo(json.dumps(as_document(report), indent=2) if as_json else _words(report, given))
@@ -123,7 +125,12 @@ def _save(path: Path, checkpoint: bytes) -> None:
 _CONTRADICTED = frozenset({"forked", "older-than-known-head"})
 
 
-def _progress() -> Callable[[int, int], None]:
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """Lend what draws a bar on a terminal; None when *quiet* or standard error is none."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
@@ -132,12 +139,15 @@ def _progress() -> Callable[[int, int], None]:
 
     def moved(done: int, total: int) -> None:
         if total > 20_000:  # below, it is over before anybody has read the bar
-            bar.start()
             bar.update(task, completed=done, total=total)
+            bar.start()
         if done >= total:
             bar.stop()
 
-    return moved
+    try:
+        yield moved
+    finally:
+        bar.stop()  # also when interrupted: the terminal gets its cursor back
 
 
 def as_document(report: Report) -> dict[str, Any]:

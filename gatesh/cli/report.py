@@ -10,7 +10,7 @@ import typer
 
 from gatesh import config
 from gatesh.cli import proof, show
-from gatesh.cli.audit import as_document
+from gatesh.cli.audit import as_document, progress
 from gatesh.cli.judging import CHECKS
 from gatesh.cli.log import moment_of
 from gatesh.errors import UsageError
@@ -43,7 +43,8 @@ def report(
         raise UsageError(f"{visible(end)} is not after {visible(start)}")
     directory = state or config.places().state
     key = None if vkey is None else str(proof.log_key(vkey, ""))
-    found = run_audit(directory, vkey=key, checks=CHECKS)
+    with progress() as moved:
+        found = run_audit(directory, vkey=key, checks=CHECKS, progress=moved)
     meta = pack.make(
         directory,
         out,
