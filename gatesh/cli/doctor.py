@@ -75,17 +75,24 @@ def _client(name: str) -> list[Finding]:
 
     client = named(name)
     found = lookup.look_up(client, os.environ)
-    arrived, printed = lookup.marker_arrives(client, found)
+    trial = lookup.try_out(client, found)
     findings = [Finding("note", text) for text in found.passed_over]
     findings.append(Finding("ok", f"{client.name} starts {found.shell}: {found.because}"))
-    if arrived:
+    if trial.arrived and trial.ran:
         findings.append(Finding("ok", "a command run so came to the gate and is in the log"))
+    elif trial.arrived:
+        findings.append(Finding("bad", f"a command run so was stopped:\n{trial.printed}"))
     else:
         findings.append(Finding("bad", f"a command run so went round gatesh: gatesh setup {name}"))
-        findings += [Finding("note", f"it said: {printed}")] if printed else []
+        findings += [Finding("note", f"it said: {trial.printed}")] if trial.printed else []
         if "BASH_ENV" in found.environment and found.environment.get("SHLVL", "0") == "0":
             text = "without SHLVL, bash on a socket leaves BASH_ENV unread: set SHLVL=1 as well"
             findings.append(Finding("note", text))
+    if stale := lookup.stale_bridge(found.environment):
+        directory = os.path.dirname(stale)
+        findings.append(
+            Finding("bad", f"{stale} is of another gatesh: run `gatesh shims {directory}` again")
+        )
     directory = str(DIRECTORY.expanduser())
     findings += [
         Finding("note", "goes round it: " + text.replace("{dir}", directory))

@@ -16,9 +16,10 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from gatesh import document
+from gatesh import bridge, document
 from gatesh.cli import settings
 from gatesh.cli.clients import Client, Step
 from gatesh.cli.talk import ask
@@ -96,9 +97,19 @@ def _brought(client: Client, environ: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in at.items() if isinstance(v, str)} if isinstance(at, dict) else {}
 
 
-def marker_arrives(client: Client, found: Lookup) -> tuple[bool, str]:
-    """Run a harmless command as *client* would; return (is it in the log, what it printed)."""
-    marker = f"echo gatesh-doctor-{secrets.token_hex(8)}"
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a harmless command: is it in the log, did it run, what was printed."""
+
+    arrived: bool
+    ran: bool
+    printed: str
+
+
+def try_out(client: Client, found: Lookup) -> Trial:
+    """Run a harmless command as *client* would."""
+    word = f"gatesh-doctor-{secrets.token_hex(8)}"
+    marker = f"echo {word}"
     since = ask("status")["size"]
     argv = [found.shell, *client.arguments, marker]
     if front := found.environment.get(client.prefix or "\0"):
@@ -108,7 +119,17 @@ def marker_arrives(client: Client, found: Lookup) -> tuple[bool, str]:
     printed = _run(argv, marker if client.stdin == "pipe" else "", client.stdin, found.environment)
     scripts = {document.sha256((marker + end).encode()) for end in ("", "\n")}
     answer = ask("arrived", since=since, scripts=sorted(scripts))
-    return bool(answer["arrived"]), printed
+    return Trial(bool(answer["arrived"]), word in printed, printed)
+
+
+def stale_bridge(environment: Mapping[str, str]) -> str | None:
+    """Return the file in BASH_ENV if it is a bridge, but not this installation's."""
+    path = environment.get("BASH_ENV", "")
+    try:
+        code = Path(path).read_bytes()
+    except OSError:
+        return None
+    return path if bridge.MARK.encode() in code and not bridge.is_bridge(code) else None
 
 
 def _run(argv: list[str], feed: str, stdin: str, environment: Mapping[str, str]) -> str:

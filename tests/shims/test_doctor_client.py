@@ -35,6 +35,21 @@ def test_a_bridge_is_tried_on_the_kind_of_input_the_client_gives(world, shims):
     assert (without.status, with_it.status) == (1, 0)
 
 
+def test_a_bridge_of_another_version_is_named(world, shims):
+    """
+    After an update the broker takes it for anybody's file, and asks about every command.
+    """
+    old = shims / "bash-env.sh"
+    old.write_text(old.read_text() + "# of an older gatesh\n:\n")
+    world.settings("hold: 1s\n")
+
+    done = world.gatesh("doctor", "copilot", env={"BASH_ENV": str(old), "SHLVL": "1"})
+
+    assert done.status == 1
+    assert "was stopped" in done.text
+    assert f"gatesh shims {shims}" in done.text
+
+
 def test_commands_on_a_pipe_are_found_in_the_log_too(world, shims):
     assert world.gatesh("doctor", "open-interpreter", env={"SHELL": f"{shims}/bash"}).status == 0
 
