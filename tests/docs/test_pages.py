@@ -149,6 +149,20 @@ def test_the_rules_shown_are_rules_that_work(tmp_path):
     assert checking.test(Policy(ours), lambda line: analyse(line.encode(), context)) == []
 
 
+def test_the_settings_shown_can_be_read(tmp_path):
+    """
+    A setting that cannot be read makes everything need approval: no manual should cause that.
+    """
+    (shown,) = Page(DOCS / "settings.md").blocks("yaml")
+    path = tmp_path / "config.yaml"
+    path.write_text(shown)
+    path.chmod(0o600)
+
+    found = config.load(path)
+
+    assert found.notify and found.webhooks and found.push and found.push_every_s == 300
+
+
 @each(PAGES)
 def test_a_page_says_what_it_is_about_first(page):
     assert page.text.startswith("# ") and page.text.endswith("\n")
