@@ -14,11 +14,13 @@ def main(arguments: list[str]) -> NoReturn:
     """Run one people's command.  The only place that turns an error into text and a status."""
     from gatesh.cli.app import build
     from gatesh.errors import GateshError, render
+    from gatesh.visible import visible
 
     try:
         build(arguments[0] if arguments else None)(args=arguments, prog_name="gatesh")
     except GateshError as error:
-        print(render(error), file=sys.stderr)
+        # Errors quote names and paths that agents and strangers have chosen.
+        print(visible(render(error), lines=True), file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # `gatesh log | head`: the reader has seen enough.
