@@ -24,10 +24,10 @@ from gatesh.model import (
     Verdict,
 )
 from gatesh.policy import template
-from gatesh.policy.patterns import EngineFailed, PatternSet, escape
+from gatesh.policy.patterns import EngineFailed, PatternSet
 from gatesh.policy.patterns import compile as compile_pattern
 from gatesh.policy.rule import SEVERITIES, Rule
-from gatesh.policy.situation import HERE, Facts, Situation, applies
+from gatesh.policy.situation import HERE, HOME, Facts, Situation, applies
 
 __all__ = ["Policy", "Situation"]
 
@@ -164,11 +164,9 @@ class _Ruling:
 
     def _excuses(self, text: str, facts: Facts) -> bool:
         for pattern, written in zip(self._unless, self.rule.unless, strict=True):
-            if HERE in written:
-                place = facts.workplace()
-                if place is None:
-                    continue
-                if compile_pattern(written.replace(HERE, escape(place))).search(text):
+            if HERE in written or HOME in written:
+                placed = facts.placed(written)
+                if placed is not None and compile_pattern(placed).search(text):
                     return True
             elif pattern.search(text):
                 return True

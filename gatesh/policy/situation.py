@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gatesh.model import Analysis, Kind, Verdict
 from gatesh.policy.patterns import compile as compile_pattern
+from gatesh.policy.patterns import escape
 from gatesh.policy.rule import Rule
 
 # In an `except:`, the directory the agent works in: what lies below it is its
 # own business by absolute path as much as by relative path.
 HERE = "{cwd}"
+# Likewise the home of whoever runs it, root's in many containers.  Never taken
+# from the line itself, and only where homes are: `HOME=/etc` frees nothing.
+HOME = "{home}"
+_A_HOME = re.compile(r"/root|/(home|Users)/[A-Za-z0-9_][\w.-]*")
 # How many names deep a directory must be to be somebody's work, by where it is.
 _DEEP_ENOUGH = {
     **{"home": 3, "Users": 3, "root": 2, "opt": 2, "srv": 2, "mnt": 2, "media": 3, "tmp": 2},
@@ -91,6 +97,21 @@ class Facts:
         """Return what `{cwd}` stands for; None where the agent works in no place of its own."""
         here = self.situation.cwd if self.situation else EXAMPLE_CWD
         return here if is_workplace(here) else None
+
+    def home(self) -> str | None:
+        """Return what `{home}` stands for; None where `HOME` is not where homes are."""
+        home = self.situation.env.get("HOME", "") if self.situation else EXAMPLE_HOME
+        return home if _A_HOME.fullmatch(home) else None
+
+    def placed(self, pattern: str) -> str | None:
+        """Return *pattern* with `{cwd}` and `{home}` filled in; None where one is unknown."""
+        for mark, place in ((HERE, self.workplace), (HOME, self.home)):
+            if mark in pattern:
+                known = place()
+                if known is None:
+                    return None
+                pattern = pattern.replace(mark, escape(known))
+        return pattern
 
     def value(self, source: str) -> str | None:
         """Return what a template's *source* stands for, if it is known."""

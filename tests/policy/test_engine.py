@@ -107,6 +107,24 @@ def test_the_working_directory_excuses_only_where_somebody_works():
         assert verdict(place) is APPROVE, place
 
 
+def test_the_callers_home_is_a_home_and_nothing_else_is():
+    """
+    Root's home is a home in a container; `HOME=/etc` must not free /etc.
+    """
+    write = rule("on: write\nmatch: '^/(etc|root|home)/'\nexcept: ['^{home}/[^.]']")
+
+    def verdict(home: str, path: str) -> Verdict:
+        subject = Subject(Kind.WRITE, path, Span(0, 1))
+        situation = Situation(cwd="/srv", env={"HOME": home})
+        return policy(write).judge(analysis(subject), situation).verdict
+
+    assert verdict("/root", "/root/junk/a") is ALLOW
+    assert verdict("/home/bob", "/home/bob/a") is ALLOW
+    assert verdict("/home/bob", "/home/eve/a") is APPROVE
+    for home in ("/etc", "/", "", "/home", "/home/../etc", "/root/../etc", "/home/b.*/"):
+        assert verdict(home, "/etc/hosts") is APPROVE, home
+
+
 def test_a_directory_name_cannot_be_a_pattern():
     """
     A project called `.*` must not make the exception match everything.
