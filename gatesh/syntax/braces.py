@@ -6,6 +6,7 @@ import re
 
 from gatesh.syntax.nodes import Lit, Part, Word
 
+MAX_BRACES = 60  # in one word; each is searched for its partner
 MAX_WORDS = 256  # more words from one word are not expanded; the word counts as unknown
 
 _RANGE = re.compile(r"(-?[0-9]{1,9})\.\.(-?[0-9]{1,9})(?:\.\.(-?[0-9]{1,9}))?$")
@@ -18,7 +19,10 @@ class TooMany(Exception):
 
 def expand(word: Word) -> list[tuple[Part, ...]]:
     """Return the parts of every word that *word* becomes; raise `TooMany`."""
-    return [tuple(_merge(items)) for items in _expand(_split(word.parts))]
+    items = _split(word.parts)
+    if items.count("{") > MAX_BRACES:
+        raise TooMany
+    return [tuple(_merge(made)) for made in _expand(items)]
 
 
 def has_braces(parts: tuple[Part, ...]) -> bool:

@@ -119,6 +119,7 @@ def unset(call: Call) -> Output:
                 shell.set(field.text, None)
             else:
                 shell.functions.pop(field.text, None)
+                shell.changed(field.text)
     return Output("")
 
 

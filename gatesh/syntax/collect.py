@@ -7,6 +7,7 @@ from itertools import accumulate
 from gatesh.model import CodeFile, Kind, Span, Subject
 
 MAX_SUBJECTS = 4_000
+MAX_SIZE = 8_000_000  # characters of all subjects
 MAX_COMMANDS = 6_000  # simple commands followed, loops and calls included
 
 
@@ -25,6 +26,7 @@ class Collector:
         self.found: dict[Key, None] = {}
         self.files: dict[str, CodeFile] = {}
         self.commands = 0
+        self.size = 0
         self.budget = [0]  # what is left for reading nested texts, shared with the readers
 
     def step(self) -> None:
@@ -36,8 +38,12 @@ class Collector:
     def add(self, key: Key) -> None:
         """Add one subject, unless it is known; spans count characters of the outermost script."""
         if key not in self.found:
-            if len(self.found) >= MAX_SUBJECTS and key[0] is not Kind.FINDING:
-                raise Exhausted(f"more than {MAX_SUBJECTS} subjects")
+            self.size += len(key[1])
+            if key[0] is not Kind.FINDING:
+                if len(self.found) >= MAX_SUBJECTS:
+                    raise Exhausted(f"more than {MAX_SUBJECTS} subjects")
+                if self.size > MAX_SIZE:
+                    raise Exhausted(f"more than {MAX_SIZE} characters of subjects")
             self.found[key] = None
 
     def finding(self, word: str, span: tuple[int, int], detail: str) -> None:

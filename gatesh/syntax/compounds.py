@@ -49,6 +49,7 @@ def _if(f: Follower, command: If) -> Output:
     shell = f.shell
     printed = []
     after: list[Shell] = []
+    since = len(shell.journal)
     for condition, body in command.arms:
         f.script(condition)
         before = shell.copy()
@@ -58,7 +59,7 @@ def _if(f: Follower, command: If) -> Output:
     if command.orelse is not None:
         printed.append(f.script(command.orelse))
     for other in after:
-        shell.merge(other)
+        shell.merge(other, since)
     return either(printed)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from gatesh.syntax.ansi import ansi_c
@@ -15,6 +16,8 @@ from gatesh.syntax.nodes import Lit, Param, Part, Redir, Script, Sub, Sum, Word
 END = "\0"  # callers refuse texts with NUL, so it can mark the end
 
 MAX_DEPTH = 40  # brackets within brackets; people use four
+MAX_PARTS = 20_000  # expansions and quotes of one word
+MAX_WORDS = 50_000  # words of one command
 MAX_STEPS = 20_000  # brackets and commands of one line, nested texts included
 
 _BODY = re.compile(r"[^\\`$\0]+")
@@ -101,6 +104,11 @@ class ExpansionReader(ABC):
         self.budget[0] -= 1
         if self.budget[0] < 0:
             raise TooMuch("too many commands and expansions", self.at)
+
+    def limit(self, parts: Sized, most: int = MAX_PARTS) -> None:
+        """Refuse a word, or a command, of more than *most* parts."""
+        if len(parts) > most:
+            raise TooMuch(f"more than {most} parts in one place", self.at)
 
     def leave(self) -> None:
         """Come back out of a bracket."""
@@ -228,6 +236,7 @@ class ExpansionReader(ABC):
         quotes = not quoted or op in _PATTERN_OPERATORS
         self.enter()
         while (c := text[self.at]) != "}":
+            self.limit(parts)
             run = _BRACED.match(text, self.at)
             if run is not None:
                 parts.append(Lit(run.group(), quoted and not quotes))
@@ -298,6 +307,7 @@ class ExpansionReader(ABC):
             c = text[self.at]
             if c == END:
                 raise Unsure("a bracket is never closed", start)
+            self.limit(parts)
             if c == opening:
                 level += 1
             elif c == close:
@@ -343,6 +353,7 @@ class ExpansionReader(ABC):
             c = self.text[self.at]
             if c == END:
                 return tuple(parts)
+            self.limit(parts)
             self._inside_double(parts, c, "$`\\")
 
     def subscript(self, start: int) -> Word | None:

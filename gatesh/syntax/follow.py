@@ -237,8 +237,7 @@ class Follower(Marks):
 
     def _define(self, command: Function) -> None:
         routine = Routine(command.name, command.body, self.frame.fixed is not None, self.frame)
-        self.shell.functions[command.name] = (routine,)
-        self.shell.version += 1
+        self.shell.define(routine)
         if command.name == "command_not_found_handle":
             self.aside(routine)
         elif not self.frame.file:

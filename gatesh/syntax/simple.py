@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from typing import NoReturn
 
-from gatesh.syntax.expansions import END, METACHARACTERS, Unsure
+from gatesh.syntax.expansions import END, MAX_WORDS, METACHARACTERS, Unsure
 from gatesh.syntax.nodes import (
     Assign,
     Command,
@@ -20,6 +20,7 @@ from gatesh.syntax.nodes import (
 )
 from gatesh.syntax.words import WordReader
 
+MAX_REDIRECTIONS = 200  # of one command
 _BLANK = re.compile(r"(?:[ \t]|\\\n)+")
 _RESERVED = re.compile(
     r"(?:if|then|elif|else|fi|while|until|do|done|for|select|case|esac|function|coproc|time"
@@ -130,6 +131,7 @@ class SimpleReader(WordReader):
                 break
             if c in "<>&0123456789{" and (found := _REDIRECTION.match(text, self.at)) is not None:
                 redirs.append(self._redirection(found))
+                self.limit(redirs, MAX_REDIRECTIONS)
                 continue
             if c == "(":
                 if (
@@ -152,6 +154,8 @@ class SimpleReader(WordReader):
                 declares is False and len(words) > 1 and words[0].plain in ("command", "builtin")
             ):
                 declares = word.plain in _DECLARERS
+            if len(words) > MAX_WORDS:
+                self.limit(words, MAX_WORDS)
         if not (assigns or words or redirs):
             self._unexpected()
         if words and words[0].plain in ("in", "]]") and words[0].start == start:

@@ -48,22 +48,26 @@ class Shell:
     zero: str = "bash"
     positionals: tuple[Field, ...] | None = ()  # None: unknown
     sure: bool = True  # whether an unset variable is really unset
+    journal: list[str] = field(default_factory=list)  # names that were set, in order; shared
     version: int = 0  # changes with everything that a later command could notice
     cd_may_fail: tuple[str, ...] = ()
     options: frozenset[str] = frozenset()
     posix: bool = False  # may be dash
     integers: frozenset[str] = frozenset()  # `declare -i`: what is assigned is evaluated
+    forked: int = 0  # how long the journal was when this copy was made
 
     # ---- copies ----------------------------------------------------------
 
     def copy(self) -> Shell:
         """Return a subshell: what it changes is not seen here, but the files are the same."""
-        return Shell(
+        made = Shell(
             self.env, self.cwd, dict(self.vars), dict(self.exported), dict(self.functions),
             dict(self.aliases), self.files, dict(self.renamed), self.zero, self.positionals,
-            self.sure, self.version, self.cd_may_fail, self.options,
-            self.posix, self.integers,
+            self.sure, self.journal, self.version, self.cd_may_fail, self.options, self.posix,
+            self.integers,
         )  # fmt: skip
+        made.forked = len(self.journal)
+        return made
 
     def become(self, other: Shell) -> None:
         """Forget what happened here and be as *other* is."""
@@ -90,20 +94,24 @@ class Shell:
                 made.exported[name] = True
         return made
 
-    def merge(self, other: Shell) -> None:
-        """Become what is known when either this happened or *other*."""
+    def merge(self, other: Shell, since: int | None = None) -> None:
+        """Become what is known when either this happened or *other*.
+
+        They were one until the journal was *since* long; until *other* was copied, if not given.
+        """
         if self.version == other.version:
             return
-        for name in {*self.vars, *other.vars}:
+        # Only what was set since: comparing all variables at every `&&` would be quadratic.
+        for name in dict.fromkeys(self.journal[other.forked if since is None else since :]):
             mine, theirs = self.lookup(name), other.lookup(name)
             if mine != theirs:
                 self.vars[name] = _union(mine, theirs, name)
-        for name in {*self.exported, *other.exported}:
             if self.exported.get(name) is not other.exported.get(name):
                 self.exported[name] = False
-        for name, routines in other.functions.items():
-            mine_too = self.functions.get(name, ())
-            self.functions[name] = mine_too + tuple(r for r in routines if r not in mine_too)
+            routines = other.functions.get(name)
+            if routines is not None:
+                kept = self.functions.get(name, ())
+                self.functions[name] = kept + tuple(r for r in routines if r not in kept)
         self.aliases = {**self.aliases, **other.aliases}
         self.renamed = {**self.renamed, **other.renamed}
         self.cwd = () if not (self.cwd and other.cwd) else _both(self.cwd, other.cwd)
@@ -112,6 +120,16 @@ class Shell:
         self.options |= other.options
         self.integers |= other.integers
         self.version = max(self.version, other.version) + 1
+
+    def define(self, routine: Routine) -> None:
+        """Define a function."""
+        self.functions[routine.name] = (routine,)
+        self.changed(routine.name)
+
+    def changed(self, name: str) -> None:
+        """Note that *name* means something else from here on."""
+        self.version += 1
+        self.journal.append(name)
 
     # ---- variables -------------------------------------------------------
 
@@ -141,7 +159,7 @@ class Shell:
         if len(choices) > MAX_ALTERNATIVES:
             choices = (hole("$" + name),)
         self.vars[name] = choices
-        self.version += 1
+        self.changed(name)
         if "allexport" in self.options:
             self.exported[name] = True
 
@@ -156,7 +174,7 @@ class Shell:
             self.exported[name] = True
         else:
             self.exported.pop(name, None)
-        self.version += 1
+        self.changed(name)
 
     def go(self, *directories: str) -> None:
         """`cd`: no directories means that nobody knows where."""

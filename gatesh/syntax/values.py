@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MAX_PIECES = 400
+MAX_TEXT = 200_000  # characters of a value that is put together; more counts as unknown
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -76,11 +79,18 @@ def render(text: Text) -> str:
 def join(pieces: list[str | Hole]) -> Text:
     """Return the text of *pieces*, a plain string if there is no hole among them."""
     out: list[str | Hole] = []
+    if (
+        len(pieces) > 1
+        and sum([len(piece) for piece in pieces if isinstance(piece, str)]) > MAX_TEXT
+    ):
+        return (Hole("…"),)  # `a=$a$a` again and again
     for piece in pieces:
         if isinstance(piece, str) and out and isinstance(out[-1], str):
             out[-1] += piece
         elif piece != "":
             out.append(piece)
+    if len(out) > MAX_PIECES:
+        return (Hole("…"),)
     if not out:
         return ""
     if len(out) == 1 and isinstance(out[0], str):

@@ -37,6 +37,7 @@ class WordReader(ExpansionReader):
                 parts.append(Lit(run.group(), False))
                 self.at = run.end()
             c = text[self.at]
+            self.limit(parts)
             if c == "\\":
                 self._escaped(parts)
             elif c == "'":
@@ -105,6 +106,7 @@ class WordReader(ExpansionReader):
                 break
             if c == END:
                 raise Unsure("a double quote is never closed", opened)
+            self.limit(parts)
             self._inside_double(parts, c, '$`"\\')
         if len(parts) == before:
             parts.append(Lit("", True))

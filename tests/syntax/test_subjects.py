@@ -9,7 +9,9 @@ HERE = Context("/work/project", {"HOME": "/home/dev", "PATH": "/usr/bin:/bin"}, 
 
 
 def commands(line: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(s.text, s.inside) for s in analyse(line.encode(), HERE).subjects if s.kind is Kind.COMMAND]
+    return [
+        (s.text, s.inside) for s in analyse(line.encode(), HERE).subjects if s.kind is Kind.COMMAND
+    ]
 
 
 def test_wrappers_and_nested_shells_are_taken_off_one_by_one():

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from gatesh.model import Kind, Subject
-from gatesh.syntax import Context, analyse
+from gatesh.syntax import analyse
+from tests.syntax.table import context, lines, load
 
-CLASSES = Path(__file__).parent / "classes"
 QUIET = {"unsure-file"}
-
-
-def load() -> dict[str, dict]:
-    return {case["says"]: case for case in yaml.safe_load((CLASSES / "subjects.yaml").read_text())}
-
-
-def lines(name: str) -> list[str]:
-    text = (CLASSES / name).read_text().splitlines()
-    return [line.replace("␤", "\n") for line in text if line and not line.startswith("# ")]
-
-
-def context(case: dict) -> Context:
-    files = {path: text.encode() for path, text in case.get("files", {}).items()}
-
-    def read(path: str) -> bytes | None:
-        if path in case.get("locked", []):
-            raise PermissionError(13, "Permission denied")
-        return files.get(path)
-
-    env = {"HOME": "/home/dev", "PATH": "/usr/bin:/bin", **case.get("env", {})}
-    return Context("/work/project", env, read)
 
 
 def spelled(subject: Subject) -> set[str]:
@@ -78,4 +54,6 @@ def test_ordinary_work_is_left_alone(line):
     subjects = analyse(line.encode(), context({})).subjects
 
     assert [(s.text, s.detail) for s in subjects if s.kind is Kind.FINDING] == []
-    assert [s.text for s in subjects if s.kind is Kind.COMMAND and s.text.startswith("rm -rf /")] == []
+    assert [
+        s.text for s in subjects if s.kind is Kind.COMMAND and s.text.startswith("rm -rf /")
+    ] == []

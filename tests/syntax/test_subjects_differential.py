@@ -21,8 +21,25 @@ from gatesh.model import Kind
 from gatesh.syntax import Context, analyse
 
 STUBS = ("rm", "ls", "git", "make", "alpha", "beta", "gamma")
-REAL = ("env", "nohup", "timeout", "nice", "xargs", "setsid", "stdbuf", "bash", "sh", "cat", "tr",
-        "rev", "base64", "find", "head", "tee", "sort")  # fmt: skip
+REAL = (
+    "env",
+    "nohup",
+    "timeout",
+    "nice",
+    "xargs",
+    "setsid",
+    "stdbuf",
+    "bash",
+    "sh",
+    "cat",
+    "tr",
+    "rev",
+    "base64",
+    "find",
+    "head",
+    "tee",
+    "sort",
+)
 STUB = """#!/bin/sh
 IFS=$(printf '\\037'); printf '%s\\037\\036' "${0##*/}${1+$IFS}$*" >>"$STUB_LOG"
 """
@@ -45,7 +62,12 @@ class World:
             real = shutil.which(name)
             assert real is not None
             (self.bin / name).symlink_to(real)
-        self.env = {"PATH": str(self.bin), "HOME": str(root / "home"), "STUB_LOG": str(self.log), "VAR": "rm -i"}
+        self.env = {
+            "PATH": str(self.bin),
+            "HOME": str(root / "home"),
+            "STUB_LOG": str(self.log),
+            "VAR": "rm -i",
+        }
 
     def run(self, line: str) -> list[list[str]]:
         self.counter += 1
@@ -57,9 +79,14 @@ class World:
         try:
             subprocess.run(
                 [shutil.which("bash") or "bash", "-c", line + "\nwait"],
-                cwd=cwd, env={**self.env, "STUB_LOG": str(log)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=10, check=False,
-            )  # fmt: skip
+                cwd=cwd,
+                env={**self.env, "STUB_LOG": str(log)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=10,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             pytest.skip("the generated line does not end")
         records = log.read_bytes().decode("utf-8", "replace").split("\036")
@@ -91,8 +118,11 @@ def missing(world: World, line: str) -> list[str]:
         " ".join(argv)
         for argv in ran
         # dash knows no braces; what bash makes of them is what rules get to see
-        if not any(text == " ".join(argv).replace("{p,q}", "p q") or (text.split(" ")[0] == argv[0] and UNKNOWN & set(text))
-                   for text in texts)  # fmt: skip
+        if not any(
+            text == " ".join(argv).replace("{p,q}", "p q")
+            or (text.split(" ")[0] == argv[0] and UNKNOWN & set(text))
+            for text in texts
+        )
     ]
 
 
@@ -110,7 +140,11 @@ def quoted(text: str, how: int) -> str:
     if how == 0:
         return shlex.quote(text)
     if how == 1:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`") + '"'
+        return (
+            '"'
+            + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
+            + '"'
+        )
     if how == 2:
         return "$'" + "".join(f"\\x{ord(c):02x}" if c.isascii() else c for c in text) + "'"
     if how == 3 and len(text) > 1:
@@ -125,7 +159,11 @@ def quoted(text: str, how: int) -> str:
 spelled = st.builds(quoted, program, st.integers(0, 5))
 argument = st.one_of(
     plain,
-    st.builds(quoted, st.one_of(plain, st.sampled_from(["a b", "it's", "$x", "`q`", ";", "é"])), st.integers(0, 3)),
+    st.builds(
+        quoted,
+        st.one_of(plain, st.sampled_from(["a b", "it's", "$x", "`q`", ";", "é"])),
+        st.integers(0, 3),
+    ),
     st.builds(lambda n: f"${n}", name),
     st.builds(lambda n: f'"${n}"', name),
     st.builds(lambda n, w: f"${{{n}:-{w}}}", name, plain),
@@ -133,19 +171,21 @@ argument = st.one_of(
     st.just("~"),
 )
 command_word = st.one_of(
-    spelled, spelled, spelled,
+    spelled,
+    spelled,
+    spelled,
     st.builds(lambda n: f"${n}", name),
     st.builds(lambda n, p: f"${{{n}:-{p}}}", name, program),
     st.builds(lambda n, p: f"${{{n}:+{p}}}", name, program),
     st.builds(lambda p: f"$(echo {p})", program),
     st.builds(lambda p: f"`echo {p}`", program),
     st.builds(lambda p: f"$(printf %s {p})", program),
-)  # fmt: skip
-simple = st.builds(
-    lambda w, a: " ".join([w, *a]), command_word, st.lists(argument, max_size=3)
 )
+simple = st.builds(lambda w, a: " ".join([w, *a]), command_word, st.lists(argument, max_size=3))
 assignment = st.builds(
-    lambda n, v: f"{n}={v}", name, st.one_of(spelled, argument, st.just("'rm -rf'"), st.just("$A$B"))
+    lambda n, v: f"{n}={v}",
+    name,
+    st.one_of(spelled, argument, st.just("'rm -rf'"), st.just("$A$B")),
 )
 
 
@@ -153,12 +193,19 @@ def nest(inner):
     """Lines made of lines."""
     two = st.tuples(inner, inner)
     return st.one_of(
-        two.map("; ".join), two.map(" && ".join), two.map(" || ".join), two.map(" | ".join),
-        two.map(" & ".join), two.map("\n".join), two.map(" |& ".join),
-        inner.map(lambda s: f"( {s} )"), inner.map(lambda s: f"{{ {s}; }}"),
-        inner.map(lambda s: f"! {s}"), inner.map(lambda s: f"time {s}"),
+        two.map("; ".join),
+        two.map(" && ".join),
+        two.map(" || ".join),
+        two.map(" | ".join),
+        two.map(" & ".join),
+        two.map("\n".join),
+        two.map(" |& ".join),
+        inner.map(lambda s: f"( {s} )"),
+        inner.map(lambda s: f"{{ {s}; }}"),
+        inner.map(lambda s: f"! {s}"),
+        inner.map(lambda s: f"time {s}"),
         inner.map(lambda s: f"eval {shlex.quote(s)}"),
-        inner.map(lambda s: f"eval \"{s}\"" if not set(s) & set('"\\`') else s),
+        inner.map(lambda s: f'eval "{s}"' if not set(s) & set('"\\`') else s),
         inner.map(lambda s: f"bash -c {shlex.quote(s)}"),
         inner.map(lambda s: f"bash -ec {shlex.quote(s)} zero one two"),
         inner.map(lambda s: f"sh -c {shlex.quote(s)}"),
@@ -166,7 +213,7 @@ def nest(inner):
         inner.map(lambda s: f"bash <<< {shlex.quote(s)}"),
         inner.map(lambda s: f"bash <<'EOF'\n{s}\nEOF"),
         inner.map(lambda s: f"cat <<EOF | bash\n{s}\nEOF"),
-        inner.map(lambda s: f"echo \"$({s})\""),
+        inner.map(lambda s: f'echo "$({s})"'),
         inner.map(lambda s: f"cat <({s})"),
         inner.map(lambda s: f"x=`{s}`" if "`" not in s and "\\" not in s else s),
         inner.map(lambda s: f"f() {{ {s}; }}; f"),
@@ -183,10 +230,12 @@ def nest(inner):
         inner.map(lambda s: f"{{ {s}; }} > out 2>&1"),
         inner.map(lambda s: f"cat > s.sh <<'XX'\n{s}\nXX\nbash s.sh"),
         inner.map(lambda s: f"printf '%s\\n' {shlex.quote(s)} > s.sh; . ./s.sh"),
-        inner.map(lambda s: f"A={shlex.quote(s)}; eval \"$A\""),
+        inner.map(lambda s: f'A={shlex.quote(s)}; eval "$A"'),
         inner.map(lambda s: f"export B={shlex.quote(s)}; bash -c 'eval \"$B\"'"),
         inner.map(lambda s: f"B={shlex.quote(s)}; bash -c 'eval \"$B\"'"),
-        inner.map(lambda s: f"set -- {s}\n\"$@\"" if "\n" not in s and not set(s) & set(";&|<>(){}") else s),
+        inner.map(
+            lambda s: f'set -- {s}\n"$@"' if "\n" not in s and not set(s) & set(";&|<>(){}") else s
+        ),
         inner.map(lambda s: f"shopt -s expand_aliases\nalias k={shlex.quote(s)}\nk z"),
         inner.map(lambda s: f"[[ -n $({s}) ]]"),
         inner.map(lambda s: f"(( a[$({s};echo 0)] ))"),
@@ -194,18 +243,41 @@ def nest(inner):
         inner.map(lambda s: f"x=1; echo ${{x/1/$({s})}}"),
         inner.map(lambda s: f"arr=($({s}) a)"),
         inner.map(lambda s: f"unset q; : ${{q:=$({s})}}"),
-    )  # fmt: skip
+    )
 
 
 wrapped = st.builds(
     lambda w, s: f"{w} {s}",
-    st.sampled_from(["env", "env A=rm", "nohup", "timeout 5", "timeout -k 1 5", "nice", "nice -n 3", "setsid -w",
-                     "command", "exec", "stdbuf -oL", "env -i PATH=\"$PATH\" STUB_LOG=\"$STUB_LOG\"", "xargs", "builtin command",
-                     "env -u VAR", "A=rm", "VAR=", "! time -p", "xargs -n 1"]),  # fmt: skip
+    st.sampled_from(
+        [
+            "env",
+            "env A=rm",
+            "nohup",
+            "timeout 5",
+            "timeout -k 1 5",
+            "nice",
+            "nice -n 3",
+            "setsid -w",
+            "command",
+            "exec",
+            "stdbuf -oL",
+            'env -i PATH="$PATH" STUB_LOG="$STUB_LOG"',
+            "xargs",
+            "builtin command",
+            "env -u VAR",
+            "A=rm",
+            "VAR=",
+            "! time -p",
+            "xargs -n 1",
+        ]
+    ),
     simple,
 )
 base = st.one_of(
-    simple, simple, wrapped, assignment,
+    simple,
+    simple,
+    wrapped,
+    assignment,
     st.builds(lambda a, s: f"{a}; {s}", assignment, simple),
     st.builds(lambda a, b, s: f"{a} {b} {s}", assignment, assignment, simple),
     st.builds(lambda p: f"find . -name file.txt -exec {p} {{}} \\;", program),
@@ -223,12 +295,14 @@ base = st.one_of(
     st.builds(lambda p: f"A=x{p}; ${{A#x}} y; ${{A:1}} z", program),
     st.builds(lambda p: f"A={p.upper()}; ${{A,,}} y", program),
     st.builds(lambda p: f"B={p}; A=B; ${{!A}} y", program),
-    st.builds(lambda p: f"h() {{ \"$@\"; }}; h {p} 1 2", program),
-    st.builds(lambda p: f"h() {{ local A=$1; shift; $A \"$@\"; }}; h {p} 1 2", program),
-    st.builds(lambda p: f"export -f h 2>/dev/null; h() {{ {p} h; }}; export -f h; bash -c h", program),
-    st.builds(lambda p: f"hash -p \"$(command -v {p})\" zzz; zzz q", program),
+    st.builds(lambda p: f'h() {{ "$@"; }}; h {p} 1 2', program),
+    st.builds(lambda p: f'h() {{ local A=$1; shift; $A "$@"; }}; h {p} 1 2', program),
+    st.builds(
+        lambda p: f"export -f h 2>/dev/null; h() {{ {p} h; }}; export -f h; bash -c h", program
+    ),
+    st.builds(lambda p: f'hash -p "$(command -v {p})" zzz; zzz q', program),
     st.builds(lambda p: f"PATH=$PATH {p} q", program),
-    st.builds(lambda p: f"bash -c '\"$0\" \"$@\"' {p} 1 2", program),
+    st.builds(lambda p: f'bash -c \'"$0" "$@"\' {p} 1 2', program),
     st.builds(lambda p: f"bash -s x y <<< '{p} $1 $2'", program),
     st.builds(lambda p: f"ln -s x y; cat < file.txt | bash; {p}", program),
     st.builds(lambda p: f"source file.txt; bash file.txt; {p}", program),
@@ -240,18 +314,20 @@ base = st.one_of(
     st.builds(lambda p: f"PS4='$({p})'; set -x; :", program),
     st.builds(lambda p: f"BASH_ENV=file.txt bash -c {p}", program),
     st.builds(lambda p: f"A={p} eval '$A k'", program),
-    st.builds(lambda p: f"command_not_found_handle() {{ {p} \"$@\"; }}; nosuch a", program),
+    st.builds(lambda p: f'command_not_found_handle() {{ {p} "$@"; }}; nosuch a', program),
     st.builds(lambda p: f"declare -n R=A; A={p}; $R x", program),
     st.builds(lambda p: f"declare -i N; N='a[$({p})]'", program),
-    st.builds(lambda p: f"\"${{A:-{p}}}\" \"${{VAR:+w}}\" $(( 1 + 2 ))", program),
-    st.builds(lambda p: f"echo {p} | while read -r l; do eval \"$l w\"; done", program),
+    st.builds(lambda p: f'"${{A:-{p}}}" "${{VAR:+w}}" $(( 1 + 2 ))', program),
+    st.builds(lambda p: f'echo {p} | while read -r l; do eval "$l w"; done', program),
     st.builds(lambda p: f"tee s.sh <<< '{p} teed' >/dev/null; bash s.sh", program),
     st.builds(lambda p: f"exec {{fd}}>out; {p} >&$fd; {p} 2>&1 >out <file.txt", program),
-)  # fmt: skip
+)
 lines = st.recursive(base, nest, max_leaves=4)
 
 
-@settings(max_examples=350, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(lines)
 def test_every_program_bash_runs_was_named(world, line):
     """
