@@ -7,7 +7,7 @@ checker derives must be, byte for byte, what lies in the report.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,9 @@ def _samples(meta: Mapping[str, Any], population: Iterable[Command]) -> tuple[Co
     return tuple(sorted(pool[: meta["samples"]], key=lambda c: c.entries))
 
 
-def derive(meta: Mapping[str, Any], entries: Iterable[Entry], blob: Blob) -> dict[str, bytes]:
-    """Return the derived files of a report by name."""
-    period = tell(meta, entries)
-    return {
-        "commands.csv": tables.commands_csv(period.population),
-        "commands.jsonl": tables.commands_jsonl(period.population),
-        "decisions.csv": tables.decisions_csv(period.population),
-        "report.html": page.render(meta, period, count(period.population), blob).encode(),
-    }
+def derive(meta: Mapping[str, Any], period: Period, blob: Blob) -> Iterator[tuple[str, bytes]]:
+    """Yield the derived files of a report: name and bytes, one at a time."""
+    yield "commands.csv", tables.commands_csv(period.population)
+    yield "commands.jsonl", tables.commands_jsonl(period.population)
+    yield "decisions.csv", tables.decisions_csv(period.population)
+    yield "report.html", page.render(meta, period, count(period.population), blob).encode()

@@ -28,8 +28,8 @@ from typing import Any, Final
 
 from gatesh import __version__, document
 from gatesh.errors import GateshError, NotFound, UsageError
-from gatesh.evidence.derive import derive, tell
-from gatesh.evidence.story import Command, Entry, Stories
+from gatesh.evidence.derive import Period, derive, tell
+from gatesh.evidence.story import Command, Entry
 from gatesh.ledger import entry
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.merkle import leaf_hash
@@ -122,8 +122,9 @@ def _make(
     for n in sorted(found.context.values()):
         (out / "context" / f"{n}.tlog-proof").write_bytes(prover.prove(n).encode())
     (out / "report.json").write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n")
-    _copy_blobs(meta, out, blobs)
-    for name, data in derive(meta, _entries(out), _Kept(out)).items():
+    period = tell(meta, _entries(out))
+    _copy_blobs(period, out, blobs)
+    for name, data in derive(meta, period, _Kept(out)):
         (out / name).write_bytes(data)
     sums = [f"{digest}  {name}\n" for name, digest in sorted(_digests(out).items())]
     (out / _SUMS).write_text("".join(sums))
@@ -166,9 +167,8 @@ def _survey(prover: Prover, start: str, end: str) -> _Found:
     return found
 
 
-def _copy_blobs(meta: Mapping[str, Any], out: Path, blobs: Blobs) -> None:
+def _copy_blobs(period: Period, out: Path, blobs: Blobs) -> None:
     (out / "blobs").mkdir()
-    period = tell(meta, _entries(out))
     wanted: set[str] = set()
     for command in period.population:
         wanted |= _signed(command)
@@ -297,7 +297,7 @@ def _check_story(report: Path, found: Checked) -> None:
         for sha in sorted(_signed(command)):
             if kept(sha) is None:
                 found.problems.append(f"blobs/{sha} is missing: it was signed for {command.id}")
-    for name, data in derive(meta, _entries(report), kept).items():
+    for name, data in derive(meta, period, kept):
         if name == "report.html" and not found.rendered:
             continue
         if (report / name).read_bytes() != data:
@@ -307,21 +307,27 @@ def _check_story(report: Path, found: Checked) -> None:
 def _check_signatures(report: Path, key: Key, found: Checked, verify: Verify) -> None:
     """Every answer was signed by the person it names, for the request it names."""
     roster = _roster_before(report, key)
-    kept, stories = _Kept(report), Stories()
+    kept = _Kept(report)
     revisions: dict[str, list[str]] = {}
+    submitted: set[str] = set()
     for one in _entries(report):
-        stories.take(one)
         if one["type"] == "roster.loaded":
             roster = one
+        elif one["type"] == "command.submitted":
+            submitted.add(one["id"])
+            # Every submission names its roster, so an older one cannot be put in its place.
+            if roster is None or roster["roster_sha256"] != one["roster_sha256"]:
+                found.problems.append(f"the roster that entry {one['n']} names is not shown")
+                return
         elif one["type"] in ("request.opened", "request.revised"):
             revisions.setdefault(one["id"], []).append(one["request_sha256"])
-        elif one["type"] == "decision.accepted" and stories.get(one["id"]) is not None:
+        elif one["type"] == "decision.accepted" and one["id"] in submitted:
             documents = [
                 kept(one[name])
                 for name in ("decision_sha256", "signature_sha256", "request_sha256")
             ]
-            if None in documents or roster is None:
-                continue  # not of the period's population, or said to be missing already
+            if None in documents:
+                continue  # submitted after the period, or said to be missing already
             decision, signature, asked = documents
             try:
                 verify(
@@ -329,7 +335,7 @@ def _check_signatures(report: Path, key: Key, found: Checked, verify: Verify) ->
                     signature,
                     request=asked,
                     revision=len(revisions[one["id"]]),
-                    roster=roster,
+                    roster=roster or {},
                     requester=document.read(asked or b"")["requester"],
                     origin=key.name,
                     on_history=lambda size, root: True,  # only the whole log can tell

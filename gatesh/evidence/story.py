@@ -8,6 +8,10 @@ from typing import Any, Final
 
 Entry = Mapping[str, Any]
 
+# Of a submission; a quarter has a million of them, and most of what they say is said again.
+_KEPT: Final = ("script", "inner", "script_sha256")
+_SHARED: Final = ("verdict", "cwd", "requester", "findings", "policy_sha256")
+
 _AFTER: Final = {
     "approve": "approved",
     "ask": "asked",
@@ -141,6 +145,7 @@ class Stories:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.found: dict[str, Command] = {}
+        self._values: dict[str, Any] = {}
         for entry in entries:
             self.take(entry)
 
@@ -156,7 +161,9 @@ class Stories:
         kind = entry["type"]
         command = self.found.get(entry.get("id") or "")
         if kind == "command.submitted" and command is None:
-            command = self.found[entry["id"]] = Command(entry["id"], entry["t"], entry)
+            submitted = {name: entry[name] for name in _KEPT if name in entry}
+            submitted.update({name: self._same(entry[name]) for name in _SHARED})
+            command = self.found[entry["id"]] = Command(entry["id"], entry["t"], submitted)
             if entry["verdict"] == "deny":
                 command.state = "denied"
         if command is None:
@@ -185,3 +192,9 @@ class Stories:
             command.streams = entry.get("streams")
         elif kind == "command.output":
             command.late.append(entry["streams"])
+
+    def _same(self, value: Any) -> Any:
+        """Return a value equal to *value*, the same object each time."""
+        if len(self._values) > 10_000:  # they change with every command after all
+            self._values.clear()
+        return self._values.setdefault(repr(value), value)

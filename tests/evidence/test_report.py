@@ -22,6 +22,7 @@ from gatesh.errors import UsageError
 from gatesh.evidence import pack
 from gatesh.evidence.tables import cell
 from gatesh.ledger.merkle import Head, Tree, leaf_hash
+from gatesh.ledger.proof import Proof
 from gatesh.ledger.prover import Prover
 from gatesh.ledger.span import verify_span
 from tests.ledger.ledger_world import BOB, CAROL, NOON, House
@@ -135,8 +136,14 @@ def another_period(report: Path) -> None:
     )
 
 
+def no_roster(report: Path) -> None:
+    for path in (report / "context").iterdir():
+        path.unlink()
+
+
 # fmt: off
 FORGERIES = {
+    "nobody can say who had which key":  (no_roster,        "is not shown"),
     "an entry is left out":              (without_a_line,   "not from the first to the last"),
     "the page says another number":      (another_number,   "report.html does not follow"),
     "another person approved":           (another_approver, "decisions.csv does not follow"),
@@ -177,6 +184,34 @@ def test_entries_of_the_period_cannot_be_left_out_at_its_ends(house: House, tmp_
 
     assert problems(whole, house) == []
     assert any("nothing of the period came before" in p for p in problems(short, house))
+
+
+def test_an_older_roster_cannot_take_the_place_of_the_one_of_that_day(house: House, tmp_path):
+    """
+    A key that was good once would make a forged approval good again.
+    """
+    days(house, 2)
+    old = next(document.read(line) for line in (house.directory / "log.jsonl").read_bytes()
+               .splitlines() if b'"roster.loaded"' in line)  # fmt: skip
+    house.roster = house.roster.remove("carol@example.com")
+    with house.open() as ledger:
+        house.now = NOON + 2 * DAY
+        ledger.append([*house.beginning(), {"type": "heartbeat"}])
+        house.now += DAY
+        house.approved_run(ledger, "cccccccc")
+    start = (NOON + 3 * DAY).replace(hour=0)
+    report = made(house, tmp_path / "r", start, start + DAY)
+    assert problems(report, house) == []
+    (newest,) = (
+        p for p in (report / "context").iterdir()
+        if Proof.parse(p.read_bytes()).check(house.key)[1]["type"] == "roster.loaded"
+    )  # fmt: skip
+    newest.unlink()
+    with Prover(house.directory) as prover:
+        (report / "context" / f"{old['n']}.tlog-proof").write_bytes(prover.prove(old["n"]).encode())
+    seal(report)
+
+    assert any("is not shown" in problem for problem in problems(report, house))
 
 
 def test_daily_reports_together_have_every_command_once(house: House, tmp_path):
