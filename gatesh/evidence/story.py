@@ -9,7 +9,7 @@ from typing import Any, Final
 Entry = Mapping[str, Any]
 
 # Of a submission; a quarter has a million of them, and most of what they say is said again.
-_KEPT: Final = ("script", "inner", "script_sha256")
+_KEPT: Final = ("script", "inner", "script_sha256", "within", "covered")
 _SHARED: Final = ("verdict", "cwd", "requester", "findings", "policy_sha256")
 
 _AFTER: Final = {
