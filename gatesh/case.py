@@ -8,6 +8,7 @@ which rules and which roster.
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -222,6 +223,9 @@ def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
     return analysis
 
 
+_EXPANDS = re.compile(rb"[$`]")
+
+
 def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
     """Return code the shell runs or keeps ready before its script: (where from, bytes).
 
@@ -233,12 +237,19 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
     if call.command is not None:
         return []  # judged when the session began
     found = []
-    named = requests.text_of(call.env.get(b"BASH_ENV", b""))
+    named = call.env.get(b"BASH_ENV", b"")
     if named and not called.interactive:
-        path = posixpath.join(str(call.cwd()["path"]), named)
-        code = call.read(path)
-        if code is not None and not is_bridge(code):
-            found.append((f"BASH_ENV={named}", code))
+        if _EXPANDS.search(named):
+            # bash expands the value before it takes it for a path: `$(…)` in it is code too.
+            found.append(("BASH_ENV", b'. "%s"' % named.replace(b'"', b'\\"')))
+        else:
+            path = posixpath.join(str(call.cwd()["path"]), requests.text_of(named))
+            code = call.read(path)
+            if code is not None and not is_bridge(code):
+                found.append((f"BASH_ENV={requests.text_of(named)}", code))
+    trace = call.env.get(b"PS4", b"")
+    if _EXPANDS.search(trace):  # printed, and so expanded, for each command under `set -x`
+        found.append(("PS4", b': "%s"' % trace.replace(b'"', b'\\"')))
     for name, value in call.env.items():
         if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):
             function = name[len(b"BASH_FUNC_") :].removesuffix(b"%%")
@@ -292,10 +303,10 @@ def _bound(
         elif (content := call.read(path)) is not None:
             files.append(CodeFile(path, document.sha256(content), len(content)))
     if programs:
-        path = call.env.get(b"PATH")
+        search = call.env.get(b"PATH")
         files += pathsearch.programs(
             analysis.subjects,
-            path=None if path is None else requests.text_of(path),
+            path=None if search is None else requests.text_of(search),
             cwd=str(call.cwd()["path"]),
             identify=call.identify,
         )

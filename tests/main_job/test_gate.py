@@ -258,3 +258,30 @@ def test_the_request_names_the_requester_as_the_kernel_does(world):
     assert asker["ancestry"][0][0] == os.getpid()
     world.reject(id)
     asking.end()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"BASH_ENV": "$(guarded x)"},
+        {"BASH_ENV": "`guarded x`/dev/null"},
+        {"BASH_ENV": "{work}/start"},
+        {"BASH_ENV": "$HERE/start", "HERE": "{work}"},
+        {"BASH_FUNC_ls%%": "() { guarded x\n}"},
+        {"PS4": "$(guarded x)", "SHELLOPTS": "xtrace"},
+    ],
+    ids=["substitution", "backquotes", "a file", "a file by variable", "a function", "a trace"],
+)
+def test_code_that_comes_in_the_environment_is_judged_too(world, variables):
+    """
+    bash runs it before, or instead of, what stands in the command.
+    """
+    world.settings("hold: 0\n")
+    world.set_up()
+    (world.work / "start").write_text("guarded from the start\n")
+    variables = {k: v.replace("{work}", str(world.work)) for k, v in variables.items()}
+
+    done = world.gatesh("-c", "ls", env=variables)
+
+    assert done.status == 75
+    assert world.entries("command.started") == []
