@@ -1,6 +1,7 @@
 """The writer: append, group commit, recovery.
 
-    lines, fdatasync → tiles → checkpoint.tmp, fsync, rename, fsync directory → acknowledge
+    lines, fdatasync → tiles → checkpoint.tmp, fsync, rename, fsync directory
+        → tiles of the checkpoint before removed → acknowledge
 
 An append returns when a durable checkpoint covers it; nothing may start before.
 Appends that arrive during a round share the next one: whoever gets the round
@@ -128,7 +129,7 @@ class Ledger:
             )
         self._last, self._published = past.last, (head, stored)
         recovery.quarantine(self._fd, self._journal, head.size)
-        self._tiles.repair(self._tree, self._journal)
+        self._tiles.repair(self._tree, self._journal, head.size)
         self._reserve.take()
         drafts: list[Entry] = []
         if head.size == 0:
@@ -283,7 +284,7 @@ class Ledger:
             self._journal.write(b"".join(line + b"\n" for line in lines))
             self._tree.extend([leaf_hash(line) for line in lines])
             if self._tiles.stale:
-                self._tiles.repair(self._tree, self._journal)
+                self._tiles.repair(self._tree, self._journal, mark.size)
             else:
                 self._tiles.grow(mark.size, lines, self._tree)
             stored = self._publish(self._tree.head())
@@ -293,6 +294,7 @@ class Ledger:
             raise
         self._journal.advance(lines, mark.size)
         self._last, self._published = batch[-1], (self._tree.head(), stored)
+        self._tiles.settle(self._tree.size)
 
     def _publish(self, head: Head) -> bytes:
         signed = note.sign_checkpoint(head, self._key, self._sign)

@@ -1,9 +1,10 @@
-"""Tiles on disk, kept in step with the log at the cost of an append and a rename.
+"""Tiles on disk, kept in step with the log at the cost of a small file and an unlink.
 
-A growing tile is one file whose name carries its width: 32 bytes are appended to
-`000.p/17`, then it becomes `000.p/18`.  Nothing here is waited for except a tile
-that is full and will not be touched again; what a crash leaves behind is
-repaired when the log is opened.
+The name of a growing tile carries its width.  `000.p/18` is written beside
+`000.p/17`, which the checkpoint in force still needs, and `000.p/17` goes once the
+next checkpoint is in its place: whoever reads a checkpoint finds its tiles.
+Nothing here is waited for except a tile that is full and will not be touched
+again; what a crash leaves behind is repaired when the log is opened.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 
+from gatesh.errors import LedgerError
 from gatesh.ledger import disk, tiles
 from gatesh.ledger.journal import Journal
 from gatesh.ledger.merkle import HASH, WIDTH, Tree
@@ -24,6 +26,8 @@ class TileStore:
     def __init__(self, directory: int) -> None:
         self._root = directory
         self._open: dict[str, int] = {}
+        self._outgrown: list[Tile] = []  # go with the checkpoint that still needs them
+        self._surplus = False  # tiles of an older checkpoint lie somewhere
         self.stale = False  # a round was taken back after its tiles were written
 
     def close(self) -> None:
@@ -87,29 +91,39 @@ class TileStore:
             disk.write_file(target, name, data, durable=new.width == WIDTH)
             return
         source, old_name = self._place(old.path)
-        fd = disk.open_file(source, old_name, os.O_WRONLY | os.O_APPEND)
-        try:
-            disk.write_all(fd, data)
-            if new.width == WIDTH:
-                disk.sync(fd)
-        finally:
-            os.close(fd)
-        os.rename(old_name, name, src_dir_fd=source, dst_dir_fd=target)
-        if new.width == WIDTH:
-            parent = old.path.rpartition("/")[0]
-            self._forget(parent)
-            with contextlib.suppress(OSError):
-                os.rmdir(parent.rpartition("/")[2], dir_fd=target)
+        before = disk.read(source, old_name) or b""
+        disk.write_file(target, name, before + data, durable=new.width == WIDTH)
+        self._outgrown.append(old)
+
+    def settle(self, size: int) -> None:
+        """Let go of what only checkpoints before that of *size* need; call once it is durable.
+
+        A tile that cannot be removed does no harm: it is left to the next `repair`.
+        """
+        if self._surplus:
+            with contextlib.suppress(OSError, LedgerError):
+                self._sweep(size)
+                self._surplus = False
+        for tile in self._outgrown:
+            with contextlib.suppress(OSError, LedgerError):
+                directory, name = self._place(tile.path)
+                disk.remove(directory, name)
+                if tiles.belongs(Tile(tile.level, tile.index), size):  # it is full
+                    parent = tile.path.rpartition("/")[0]
+                    self._forget(parent)
+                    above, last = self._place(parent)
+                    os.rmdir(last, dir_fd=above)
+        self._outgrown.clear()
 
     # ---- repairing ----
 
-    def repair(self, tree: Tree, journal: Journal) -> None:
-        """Make every tile for *tree* be there.
+    def repair(self, tree: Tree, journal: Journal, published: int) -> None:
+        """Make every tile for *tree* be there, beside those for the *published* checkpoint.
 
-        Full tiles were synced before they got their name, so their length is
+        Full tiles were synced before any checkpoint needed them, so their length is
         enough; `audit` reads their bytes.  The growing ones are compared.
         """
-        self.take_back(tree.size)
+        self.take_back(published, tree.size)
         for tile in tiles.needed(tree.size):
             directory, name = self._place(tile.path)
             data = None if tile.width == WIDTH else self._contents(tile, tree, journal)
@@ -123,20 +137,25 @@ class TileStore:
                 disk.write_file(directory, name, data, durable=tile.width == WIDTH)
         self.stale = False
 
-    def take_back(self, size: int) -> None:
-        """Remove the tiles of any other size.
+    def take_back(self, *sizes: int) -> None:
+        """Remove the tiles of any other size than *sizes*.
 
         At once, not at the next repair: a full tile of a round that never was
         would by then pass for one of its successor's.
         """
         self.stale = True
+        self._outgrown.clear()
+        self._surplus = len(set(sizes)) > 1
+        self._sweep(*sizes)
+
+    def _sweep(self, *sizes: int) -> None:
         if not disk.exists(self._root, "tile"):
             return
         self.close()
         for above, _, names, directory in os.fwalk("tile", dir_fd=self._root):
             for name in names:
                 tile = Tile.parse(f"{above}/{name}")
-                if tile is not None and not tiles.belongs(tile, size):
+                if tile is not None and not any(tiles.belongs(tile, size) for size in sizes):
                     disk.remove(directory, name)
 
     @staticmethod

@@ -20,6 +20,7 @@ import pytest
 from gatesh.ledger import audit as audit_module
 from gatesh.ledger.merkle import Head, verify_consistency
 from gatesh.ledger.store import LedgerFull
+from gatesh.ledger.tiles import needed
 
 from .c2sp_reader import read
 from .ledger_world import House
@@ -254,3 +255,33 @@ def test_an_error_or_a_kill_at_each_system_call_leaves_a_sound_log(tmp_path, fir
             holds(original, heads(output))
         except Exception as problem:
             raise AssertionError((call, fault, output, errors)) from problem
+
+
+def test_a_checkpoint_is_never_without_its_tiles(house: House):
+    """
+    A reader beside the writer, and whoever copies the directory after a kill, has all that the
+    checkpoint in force needs: only a newer checkpoint makes the tiles of an older one go.
+    """
+    checkpoint = house.directory / "checkpoint"
+    seen, before = set(), b""
+    house.open().close()
+    for life in range(3):
+        with start(house, 100_000) as writer:
+            deadline = time.monotonic() + 20
+            enough = len(seen) + 40
+            while len(seen) < enough:
+                assert time.monotonic() < deadline, "the writer does not write"
+                try:
+                    before = checkpoint.read_bytes()
+                    seen.add(read(house.directory)[0])
+                except FileNotFoundError:
+                    if checkpoint.exists():
+                        assert checkpoint.read_bytes() != before
+            writer.kill()
+
+        assert read(house.directory)[0] >= max(seen)
+        with house.open() as ledger:
+            size = ledger.head.size
+            here = [p for p in (house.directory / "tile").rglob("*") if p.is_file()]
+            found = {str(p.relative_to(house.directory)) for p in here}
+            assert found == {tile.path for tile in needed(size)}, life
