@@ -160,7 +160,6 @@ class Gate:
             entry["why"] = why
         self.ledger.append([entry])
         if ending.why is not None and not killed:
-            client.say(words.unrecorded(ending.why))
             return Leave(TROUBLE)
         return Leave(ending.value, ending.how)
 
@@ -266,7 +265,7 @@ class Gate:
             changed = case.changed(law, self.salt)
             if changed:
                 why = "changed since it was asked: " + ", ".join(changed)
-                self.ledger.append([{"type": "request.lapsed", "id": id, "why": why}])
+                self.ledger.append([_over(state, "lapsed", why)])
             else:
                 self.ledger.append([self._started(case, id, state)])
         if changed:
@@ -351,9 +350,8 @@ class Gate:
     def cancel(self, id: str, uid: int) -> None:
         """Withdraw a request, on behalf of the account that asked."""
         with self.turn:
-            self._own(id, uid)
-            why = "withdrawn by its requester"
-            self.ledger.append([{"type": "request.cancelled", "id": id, "why": why}])
+            state, _ = self._own(id, uid)
+            self.ledger.append([_over(state, "cancelled", "withdrawn by its requester")])
 
     def answer(self, id: str, uid: int, text: str) -> None:
         """Answer what was asked, for the account that made the request: a new revision of it.
@@ -400,7 +398,7 @@ class Gate:
             for state in still:
                 after = state.at(now).state
                 if after != state.state:
-                    over.append({"type": f"request.{after}", "id": state.id, "why": "time"})
+                    over.append(_over(state, after, "time"))
             if over:
                 self.ledger.append(over)
 
@@ -438,6 +436,17 @@ class Gate:
             "decisions": list(state.decisions) if state else [],
             "rechecked": [*case.bound, "script"] if state else [],
         }
+
+
+def _over(state: RequestState, how: str, why: str) -> dict[str, Any]:
+    """Return the entry that ends a request without an answer: cancelled, expired or lapsed."""
+    return {
+        "type": f"request.{how}",
+        "id": state.id,
+        "revision": state.revision,
+        "request_sha256": state.request_sha256,
+        "why": why,
+    }
 
 
 def _shell(case: Case) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gatesh import wire
+from gatesh import wire, words
 from gatesh.broker.relay import Relay
 from gatesh.broker.session import Session
 from gatesh.broker.stopping import kill_tree
@@ -133,14 +133,18 @@ class Link:
         """Send *signal* to the shell: by the client, or past it when it is gone."""
         self._send(b"K", bytes([signal]))
 
-    def stop(self, words: str) -> None:
-        """Print *words* on the command's standard error, then kill it and all it has started."""
+    def stop(self, text: str) -> None:
+        """Print *text* on the command's standard error, then kill it and all it has started."""
         if self.errors is not None:
             # Not waited for without end: a reader that has stopped reading must not save it.
-            data = words.encode("utf-8", "surrogateescape")
+            data = text.encode("utf-8", "surrogateescape")
             saying = threading.Thread(target=self.errors.emit, args=(data,), daemon=True)
             saying.start()
             saying.join(0.5)
+        self._kill_all()
+
+    def _kill_all(self) -> None:
+        """Kill the shell and all it has started."""
         if self.shell >= 0:
             kill_tree(self.shell_pid)
         self.kill()
@@ -260,7 +264,9 @@ class Link:
 
     def _cannot_record(self, problem: OSError) -> None:
         self.broken = problem.strerror or "the transcript cannot be written"
-        self.kill()
+        if self.errors is not None:  # the client has given its own copy away by now
+            self.errors.tell(words.unrecorded(self.broken).encode())
+        self._kill_all()
 
     def _until_end(
         self, relays: list[Relay], recorder: Recorder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,8 +104,11 @@ def test_a_request_nobody_answered_in_time(world):
     assert done.status == 75
     assert "EXPIRED request" in done.words
     until(lambda: bool(world.entries("request.expired")))
-    id = world.entries("request.expired")[-1]["id"]
-    assert world.approve(id).status == 126
+    (expired,) = world.entries("request.expired")
+    (opened,) = world.entries("request.opened")
+    same = ("id", "revision", "request_sha256")
+    assert [expired[name] for name in same] == [opened[name] for name in same]
+    assert world.approve(expired["id"]).status == 126
 
 
 def test_a_command_that_is_not_utf8(world):
@@ -264,3 +268,19 @@ def test_a_terminal_session_is_not_passed_ungated(world):
 
     assert done.status == 125
     assert "sessions are not served" in done.words
+
+
+def test_a_command_whose_record_breaks_is_stopped_and_says_so(world):
+    """
+    The transcript cannot be written any more: not a byte is shown that is not recorded.
+    """
+    world.gatesh("-c", "true")
+    shutil.rmtree(world.state / "running")
+    (world.state / "running").write_text("")
+
+    done = world.gatesh("-c", "touch began; echo never shown; sleep 60; echo never")
+
+    assert done.status == 125 and done.out == b""
+    assert "can no longer be recorded" in done.words
+    assert (world.work / "began").exists()
+    assert world.entries("command.finished")[-1]["signal"] == 9
