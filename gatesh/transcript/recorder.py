@@ -168,11 +168,11 @@ class Recorder:
             return found
 
     def discard(self) -> None:
-        """Remove the directory, which `finish` has left empty."""
+        """Remove the directory, which `finish` has left empty, if it was ever made."""
         try:
             self.directory.rmdir()
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # what is in it the next broker finds and names
 
 
 def salvage(directory: Path, adopt: Adopt, *, redact: bool = True) -> dict[str, Any]:
