@@ -10,109 +10,119 @@ import shutil
 import pytest
 
 from tests.approval.world import SecurityKey
+from tests.life.conftest import Asked
 from tests.life.people import decide, signed, submit
 from tests.world import RULES, until
-
-
-@pytest.fixture
-def approved(world):
-    """An approval for `guarded; source lib.sh` in work/, not used yet."""
-    world.settings("hold: 0\n")
-    world.set_up()
-    real = world.base / "real.sh"
-    real.write_text("echo good\n")
-    (world.work / "lib.sh").symlink_to(real)
-    assert world.gatesh("-c", LINE).status == 75
-    decide(world, world.pending()[0]["id"])
-    return world
-
 
 LINE = "guarded; source ./lib.sh"
 
 
-def edit_the_file(world):
-    (world.base / "real.sh").write_text("echo evil\n")
+def scene(world, place):
+    """`guarded`, which is the first in PATH, and a link to a file that the line reads as code."""
+    (place / "bin").mkdir(exist_ok=True)
+    if place / "bin" != world.bin:
+        shutil.copy(world.bin / "guarded", place / "bin" / "guarded")
+    (place / "work").mkdir(exist_ok=True)
+    (place / "real.sh").write_text("echo good\n")
+    (place / "work" / "lib.sh").symlink_to(place / "real.sh")
+    path = f"{place}/first:{place}/bin:{world.env['PATH']}"
+    return Asked(world, LINE, place / "work", env={"PATH": path})
 
 
-def swap_the_link(world):
-    evil = world.base / "evil.sh"
+@pytest.fixture
+def approved(shared, place):
+    """An approval that is not used yet."""
+    made = scene(shared, place).ask()
+    decide(shared, made.id)
+    return made
+
+
+def edit_the_file(asked):
+    (asked.place.parent / "real.sh").write_text("echo evil\n")
+
+
+def swap_the_link(asked):
+    evil = asked.place.parent / "evil.sh"
     evil.write_text("echo evil\n")
-    (world.work / "lib.sh").unlink()
-    (world.work / "lib.sh").symlink_to(evil)
+    (asked.place / "lib.sh").unlink()
+    (asked.place / "lib.sh").symlink_to(evil)
 
 
-def put_another_directory_in_its_place(world):
+def put_another_directory_in_its_place(asked):
     """Same path, same content: only the inode tells."""
-    world.work.rename(world.base / "aside")
-    shutil.copytree(world.base / "aside", world.work, symlinks=True)
+    aside = asked.place.parent / "aside"
+    asked.place.rename(aside)
+    shutil.copytree(aside, asked.place, symlinks=True)
 
 
-def replace_the_program(world):
-    world.program("guarded", "echo evil")
+def replace_the_program(asked):
+    (asked.place.parent / "bin" / "guarded").write_text("#!/bin/bash\necho evil\n")
 
 
-def put_a_program_before_it(world):
-    first = world.base / "first"
+def put_a_program_before_it(asked):
+    first = asked.place.parent / "first"
     first.mkdir()
-    shutil.copy(world.program("evil", "echo evil"), first / "guarded")
-    world.env["PATH"] = f"{first}:{world.env['PATH']}"
+    shutil.copy(asked.world.program("evil", "echo evil"), first / "guarded")
 
 
-def set_bash_env(world):
-    (world.base / "rc").write_text("echo evil\n")
-    world.env["BASH_ENV"] = str(world.base / "rc")
+def search_elsewhere(asked):
+    asked.env["PATH"] = asked.world.env["PATH"]
 
 
-def export_a_function(world):
-    world.env["BASH_FUNC_guarded%%"] = "() { echo evil; }"
+def set_bash_env(asked):
+    (asked.place.parent / "rc").write_text("echo evil\n")
+    asked.env["BASH_ENV"] = str(asked.place.parent / "rc")
 
 
-def preload_a_library(world):
-    world.env["LD_PRELOAD"] = ""
+def export_a_function(asked):
+    asked.env["BASH_FUNC_guarded%%"] = "() { echo evil; }"
+
+
+def preload_a_library(asked):
+    asked.env["LD_PRELOAD"] = ""
 
 
 @pytest.mark.parametrize(
     "attack",
     [edit_the_file, swap_the_link, put_another_directory_in_its_place, replace_the_program,
-     put_a_program_before_it, set_bash_env, export_a_function, preload_a_library],
+     put_a_program_before_it, search_elsewhere, set_bash_env, export_a_function,
+     preload_a_library],
     ids=lambda attack: attack.__name__.replace("_", " "),
 )  # fmt: skip
 def test_an_approval_is_good_for_what_was_shown_and_nothing_else(approved, attack):
-    world = approved
-    attack(world)
+    attack(approved)
 
-    done = world.gatesh("-c", LINE)
+    done = approved.run()
 
     assert (done.status, done.out) == (75, b"")
-    assert world.entries("command.started") == []
-    assert len(world.entries("request.opened")) == 2
+    assert approved.state == "approved", "and still there for what it was given for"
+    assert approved.entries("command.started") == []
+    assert approved.world.entries("request.opened")[-1]["id"] != approved.id
 
 
 def test_without_an_attack_the_approval_is_used(approved):
-    assert approved.gatesh("-c", LINE).out == b"guarded \ngood\n"
+    assert approved.run().out == b"guarded \ngood\n"
 
 
 @pytest.mark.parametrize(
-    "attack",
-    [edit_the_file, swap_the_link, replace_the_program, put_another_directory_in_its_place],
-    ids=lambda attack: attack.__name__.replace("_", " "),
-)
-def test_a_call_that_waits_is_looked_at_again_before_it_starts(world, attack):
+    ("attack", "what"),
+    [(edit_the_file, "files"), (replace_the_program, "files"),
+     (put_another_directory_in_its_place, "cwd")],
+    ids=["edit the file", "replace the program", "put another directory in its place"],
+)  # fmt: skip
+def test_a_call_that_waits_is_looked_at_again_before_it_starts(world, attack, what):
     """
     The agent's process waits for the yes and changes things meanwhile.
     """
     world.set_up()
-    real = world.base / "real.sh"
-    real.write_text("echo good\n")
-    (world.work / "lib.sh").symlink_to(real)
-    call = world.start("-c", LINE)
+    asked = scene(world, world.base)
+    call = world.start("-c", LINE, cwd=asked.place, env=asked.env)
     first = world.waiting()
 
-    attack(world)
+    attack(asked)
     decide(world, first)
 
     until(lambda: any(p["id"] != first and p["waiting"] for p in world.pending()))
-    what = "cwd" if attack is put_another_directory_in_its_place else "files"
     lapsed = world.entries("request.lapsed")
     assert [(e["id"], what in e["why"]) for e in lapsed] == [(first, True)]
     decide(world, world.waiting(), "reject")
@@ -155,15 +165,12 @@ def test_a_decision_made_for_one_log_is_none_for_another(world, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["approve", "sign"])
-def test_no_decision_is_signed_inside_a_gated_command(world, how):
+def test_no_decision_is_signed_inside_a_gated_command(shared, place, how):
     """
     An agent that finds a person's key must not answer its own request; a helper of any name
     carries the attempt past the rules that know gatesh's words.
     """
-    world.settings("hold: 0\n")
-    world.set_up()
-    world.gatesh("-c", "guarded")
-    id = world.pending()[0]["id"]
+    world, id = shared, Asked(shared, f"guarded {place.name}", place).ask().id
     world.program("helper", 'gatesh show "$1" --parcel > p 2> /dev/null\n'
                   f'gatesh {how} {"$1" if how == "approve" else "p"} --yes --key "$2"')  # fmt: skip
 
@@ -174,11 +181,8 @@ def test_no_decision_is_signed_inside_a_gated_command(world, how):
     assert world.question("request", id=id)["state"] == "pending"
 
 
-def test_a_forwarded_agent_is_warned_of(world):
-    world.settings("hold: 0\n")
-    world.set_up()
-    world.gatesh("-c", "guarded")
-    id = world.pending()[0]["id"]
+def test_a_forwarded_agent_is_warned_of(shared, place):
+    world, id = shared, Asked(shared, f"guarded {place.name}", place).ask().id
 
     done = world.gatesh("approve", id, "--yes", "--key", str(world.key("bob")),
                         env={"SSH_AUTH_SOCK": "/nowhere", "SSH_CONNECTION": "a 1 b 22"})  # fmt: skip
@@ -212,8 +216,8 @@ LOW_ORDER = "AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 @pytest.mark.parametrize(
     ("person", "line", "word"),
     [
-        ("carol@example.com", f"ssh-ed25519 {LOW_ORDER} carol", "not a sound Ed25519 point"),
-        ("carol@example.com", "BOB", "already belongs to bob@example.com"),
+        ("dave@example.com", f"ssh-ed25519 {LOW_ORDER} carol", "not a sound Ed25519 point"),
+        ("dave@example.com", "BOB", "already belongs to bob@example.com"),
         ("*@example.com", "MINE", "cannot be a person's name"),
         ("bob@example.com,carol@example.com", "MINE", "cannot be a person's name"),
         ("Bob@example.com", "MINE", "only in case"),
@@ -222,12 +226,12 @@ LOW_ORDER = "AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
     ids=["a low-order key", "somebody's key", "a wildcard", "two principals", "a look-alike",
          "another kind of key"],
 )  # fmt: skip
-def test_enrolment_refuses_what_would_let_one_count_as_another(world, person, line, word):
-    world.set_up("alice@example.com", "bob")
+def test_enrolment_refuses_what_would_let_one_count_as_another(shared, person, line, word):
+    world = shared
     before = (world.config / "allowed_signers").read_text()
     if line.isupper():
         line = (
-            world.base / f"{world.key('bob' if line == 'BOB' else 'carol').name}.pub"
+            world.base / f"{world.key('bob' if line == 'BOB' else 'dave').name}.pub"
         ).read_text()
     (world.base / "new.pub").write_text(f"{line.strip()}\n")
 

@@ -10,23 +10,22 @@ import pytest
 from gatesh.approval.courier import Parcel, SignedDecision
 from gatesh.document import MalformedDocument, read, sha256, write
 from tests.approval.world import request_bytes
+from tests.life.conftest import Asked
 from tests.world import Result, run
 
 
 @pytest.fixture
-def asked(world):
+def asked(shared, place):
     """A request that waits, and bob's own machine, which has his key and no broker."""
-    world.settings("hold: 0\n")
-    world.set_up("alice@example.com", "bob")
-    world.gatesh("-c", "guarded")
-    machine = world.base / "bobs"
+    machine = place / "bobs"
     machine.mkdir(mode=0o700)
-    return world, world.pending()[0]["id"], {"GATESH_HOME": str(machine)}
+    made = Asked(shared, f"guarded {place.name}", place).ask()
+    return made, shared, {"GATESH_HOME": str(machine)}
 
 
-def file(world, name: str, made: Result) -> str:
+def file(asked: Asked, name: str, made: Result) -> str:
     assert made.status == 0, made.words
-    path = world.work / name
+    path = asked.place / name
     path.write_bytes(made.out)
     return str(path)
 
@@ -38,24 +37,26 @@ def sign(world, elsewhere, request: str, *more: str) -> Result:
 
 
 def test_a_request_is_signed_elsewhere_and_any_courier_brings_the_answer(asked):
-    world, id, elsewhere = asked
-    parcel = file(world, "request.json", world.gatesh("show", id, "--parcel"))
+    request, world, elsewhere = asked
+    id = request.id
+    parcel = file(request, "request.json", world.gatesh("show", id, "--parcel"))
 
-    answer = file(world, "d", sign(world, elsewhere, parcel, "-m", "OPS-12"))
+    answer = file(request, "d", sign(world, elsewhere, parcel, "-m", "OPS-12"))
     done = world.gatesh("submit", answer)
 
     assert done.text.startswith(f"approved {id[:4]}-{id[4:]} as bob@example.com")
-    assert world.gatesh("-c", "guarded").out == b"guarded \n"
-    assert not (world.base / "bobs" / "run").exists(), "signing needs no broker there"
+    assert request.run().out == f"{request.line}\n".encode()
+    assert not (request.place / "bobs" / "run").exists(), "signing needs no broker there"
 
 
 def test_stock_ssh_keygen_verifies_the_parts_of_an_answer(asked):
-    world, id, elsewhere = asked
-    parcel = file(world, "request.json", world.gatesh("show", id, "--parcel"))
+    request, world, elsewhere = asked
+    id = request.id
+    parcel = file(request, "request.json", world.gatesh("show", id, "--parcel"))
     exact = world.gatesh("show", id, "--request").out
 
     answer = json.loads(sign(world, elsewhere, parcel).out)
-    signature = world.work / "d.json.sig"
+    signature = request.place / "d.json.sig"
     signature.write_text(answer["signature"])
 
     run("ssh-keygen", "-Y", "verify", "-f", str(world.config / "allowed_signers"),
@@ -68,35 +69,37 @@ def test_the_exact_request_and_a_head_are_enough(asked):
     """
     The second time the head is remembered: only the request has to travel.
     """
-    world, id, elsewhere = asked
-    exact = file(world, "request.json", world.gatesh("show", id, "--request"))
+    request, world, elsewhere = asked
+    id = request.id
+    exact = file(request, "request.json", world.gatesh("show", id, "--request"))
 
     assert "give --head FILE" in sign(world, elsewhere, exact).words
-    head = file(world, "head.json", world.gatesh("head"))
+    head = file(request, "head.json", world.gatesh("head"))
     assert sign(world, elsewhere, exact, "--head", head).status == 0
     world.gatesh("-c", "true")
-    (world.base / "bobs" / "config").mkdir(mode=0o700)
+    (request.place / "bobs" / "config").mkdir(mode=0o700)
     for name in ("allowed_signers", "people.json"):
-        shutil.copy(world.config / name, world.base / "bobs" / "config")
-    answer = file(world, "d", sign(world, elsewhere, exact, "--decision", "reject"))
+        shutil.copy(world.config / name, request.place / "bobs" / "config")
+    answer = file(request, "d", sign(world, elsewhere, exact, "--decision", "reject"))
 
     assert world.gatesh("submit", answer).text.startswith("rejected")
-    assert world.pending() == []
+    assert request.state == "rejected"
 
 
 @pytest.mark.parametrize("what", ["the command", "the digest it answers", "who asked"])
 def test_a_courier_that_changes_something_gets_nothing_through(asked, what):
-    world, id, elsewhere = asked
-    parcel = file(world, "request.json", world.gatesh("show", id, "--parcel"))
-    found = json.loads((world.work / "request.json").read_bytes())
-    request = json.loads(found["request"])
+    request, world, elsewhere = asked
+    id = request.id
+    parcel = file(request, "request.json", world.gatesh("show", id, "--parcel"))
+    found = json.loads((request.place / "request.json").read_bytes())
+    forged = json.loads(found["request"])
     if what == "who asked":
-        request["requester"]["person"] = None
+        forged["requester"]["person"] = None
     elif what == "the command":
-        request["script"] = "guarded evil"
-    found["request"] = write(request).decode()
+        forged["script"] = "guarded evil"
+    found["request"] = write(forged).decode()
     if what != "the digest it answers":
-        (world.work / "request.json").write_bytes(write(found))
+        (request.place / "request.json").write_bytes(write(found))
 
     made = sign(world, elsewhere, parcel)
     if what == "the command":
@@ -105,37 +108,39 @@ def test_a_courier_that_changes_something_gets_nothing_through(asked, what):
     answer = made.out
     if what == "the digest it answers":
         answer = answer.replace(b'request_sha256\\":\\"', b'request_sha256\\":\\"0')
-    done = world.gatesh("submit", file(world, "d", Result(0, answer, b"")))
+    done = world.gatesh("submit", file(request, "d", Result(0, answer, b"")))
 
     assert done.status == 126
-    assert world.entries("decision.accepted") == []
+    assert request.entries("decision.accepted") == []
 
 
 def test_an_answer_cannot_be_used_twice_nor_for_another_log(asked):
-    world, id, elsewhere = asked
-    parcel = file(world, "request.json", world.gatesh("show", id, "--parcel"))
-    answer = file(world, "d", sign(world, elsewhere, parcel))
+    request, world, elsewhere = asked
+    id = request.id
+    parcel = file(request, "request.json", world.gatesh("show", id, "--parcel"))
+    answer = file(request, "d", sign(world, elsewhere, parcel))
     world.gatesh("submit", answer)
-    world.gatesh("-c", "guarded")
-    assert world.gatesh("-c", "guarded").status == 75
+    request.run()
+    assert request.run().status == 75
 
     again = world.gatesh("submit", answer)
 
     assert again.status == 126 and "started already" in again.words
-    assert world.entries("decision.refused")[-1]["why"] == "request-started"
-    assert len(world.entries("command.started")) == 1
+    assert request.entries("decision.refused")[-1]["why"] == "request-started"
+    assert len(request.entries("command.started")) == 1
 
 
 def test_a_log_that_was_rewritten_is_noticed_before_anything_is_signed(asked):
     """
     Bob's machine remembers the head it has seen: another history under the same key is refused.
     """
-    world, id, elsewhere = asked
-    parcel = file(world, "request.json", world.gatesh("show", id, "--parcel"))
+    request, world, elsewhere = asked
+    id = request.id
+    parcel = file(request, "request.json", world.gatesh("show", id, "--parcel"))
     assert sign(world, elsewhere, parcel).status == 0
-    found = json.loads((world.work / "request.json").read_bytes())
+    found = json.loads((request.place / "request.json").read_bytes())
     found["head"]["vkey"] = found["head"]["vkey"][:-4] + "AAA="
-    (world.work / "request.json").write_bytes(write(found))
+    (request.place / "request.json").write_bytes(write(found))
 
     done = sign(world, elsewhere, parcel)
 
@@ -156,20 +161,22 @@ def test_ssh_only_carries(asked, word):
     """
     Shown and signed on bob's machine; his agent is not forwarded to the one he helps.
     """
-    world, id, elsewhere = asked
+    request, world, elsewhere = asked
+    id = request.id
     world.program("ssh", FAKE_SSH)
 
     done = world.gatesh(word, "--host", "alice@build7", id, "--yes", "--key",
                         str(world.key("bob")), env=elsewhere)  # fmt: skip
 
     assert done.status == 0, done.words
-    assert "as bob@example.com: guarded" in done.text
-    assert [e["decision"] for e in world.entries("decision.accepted")] == [word]
+    assert f"as bob@example.com: {request.line}" in done.text
+    assert [e["decision"] for e in request.entries("decision.accepted")] == [word]
     assert "-a" in (world.base / "ssh-options").read_text().split()
 
 
 def test_what_the_other_machine_says_cannot_write_to_the_terminal(asked):
-    world, id, elsewhere = asked
+    request, world, elsewhere = asked
+    id = request.id
     world.program("ssh", "printf '\\033[2Jgone\\n' >&2; exit 1")
 
     done = world.gatesh("approve", "--host", "build7", id, "--yes", env=elsewhere)
@@ -179,7 +186,8 @@ def test_what_the_other_machine_says_cannot_write_to_the_terminal(asked):
 
 
 def test_a_host_cannot_be_an_option_of_ssh(asked):
-    world, id, elsewhere = asked
+    request, world, elsewhere = asked
+    id = request.id
     world.program("ssh", 'printf "%s\\n" "$@" > "$HOME/argv"; exit 1')
 
     world.gatesh("approve", "--host=-oProxyCommand=evil", id, "--yes", env=elsewhere)

@@ -12,21 +12,18 @@ from hypothesis import strategies as st
 from gatesh.approval.revision import answered, changes, revise
 from gatesh.document import sha256
 from tests.approval.world import NOON, request_bytes
+from tests.life.conftest import Asked
 from tests.life.people import decide, signed, submit
-from tests.world import PATIENCE, RULES, until
+from tests.world import PATIENCE, until
 
 
 @pytest.fixture
-def asked(world):
+def asked(shared, place):
     """A request that bob has a question about, after carol's approval; it needs two people."""
-    world.settings("hold: 0\n")
-    world.set_up("alice@example.com", "bob", "carol")
-    world.rules(RULES.replace("approve\n", "approve\n    approve: {need: {any: 2}}\n", 1))
-    world.gatesh("-c", "guarded")
-    id = world.pending()[0]["id"]
-    decide(world, id, "approve", "carol")
-    decide(world, id, "ask", "bob")
-    return world, id
+    made = Asked(shared, f"twice {place.name}", place).ask()
+    decide(shared, made.id, "approve", "carol")
+    decide(shared, made.id, "ask", "bob")
+    return made
 
 
 def answer(world, id, text="staging, ticket OPS-12"):
@@ -38,7 +35,7 @@ def look(world, id):
 
 
 def test_an_answer_makes_a_new_revision_that_carries_question_and_answer(asked):
-    world, id = asked
+    world, id = asked.world, asked.id
 
     assert world.gatesh("answer", id, "-m", "staging, ticket OPS-12").status == 0
 
@@ -47,7 +44,7 @@ def test_an_answer_makes_a_new_revision_that_carries_question_and_answer(asked):
     assert shown["request"]["purpose"] == (
         "? bob@example.com: which workspace?\n! staging, ticket OPS-12"
     )
-    assert world.entries("request.revised")[0]["request_sha256"] == shown["request_sha256"]
+    assert asked.entries("request.revised")[0]["request_sha256"] == shown["request_sha256"]
     assert sha256(world.gatesh("show", id, "--request").out) == shown["request_sha256"]
     assert world.audit()["ok"]
 
@@ -56,7 +53,7 @@ def test_approvals_from_before_the_answer_do_not_count(asked):
     """
     Carol said yes to something that has since been explained differently.
     """
-    world, id = asked
+    world, id = asked.world, asked.id
     answer(world, id)
 
     decide(world, id, "approve", "bob")
@@ -64,33 +61,27 @@ def test_approvals_from_before_the_answer_do_not_count(asked):
     decide(world, id, "approve", "carol")
 
     assert look(world, id)["state"] == "approved"
-    assert world.gatesh("-c", "guarded").out == b"guarded \n"
+    assert asked.run().out == f"{asked.line}\n".encode()
 
 
 def test_the_same_command_run_again_hears_the_question_and_opens_nothing(asked):
     """
     Agents retry: a second request beside the first would be answered by nobody.
     """
-    world, _ = asked
 
-    done = world.gatesh("-c", "guarded")
+    done = asked.run()
 
     assert done.status == 75
     assert "QUESTION from bob@example.com" in done.words and "WAITING" not in done.words
-    assert len(world.entries("request.opened")) == 1
+    assert len(asked.entries("request.opened")) == 1
 
 
 def test_a_call_after_the_answer_joins_the_new_revision(asked):
-    world, id = asked
-    answer(world, id)
-    world.settings("hold: 20s\n")
+    answer(asked.world, asked.id)
 
-    call = world.start("-c", "guarded")
-    assert world.waiting() == id
-    decide(world, id, "approve", "bob")
-    decide(world, id, "approve", "carol")
+    assert asked.run().status == 75
 
-    assert call.end().out == b"guarded \n"
+    assert [e["joins"] for e in asked.entries("command.submitted") if "joins" in e] == [asked.id]
 
 
 def test_somebody_at_a_terminal_answers_and_goes_on_waiting(world):
@@ -123,7 +114,7 @@ def read_to(terminal, mark):
 
 
 def test_a_decision_on_an_older_revision_is_refused(asked):
-    world, id = asked
+    world, id = asked.world, asked.id
     late = signed(world, id, "reject", "carol")
     answer(world, id)
 
@@ -132,7 +123,7 @@ def test_a_decision_on_an_older_revision_is_refused(asked):
 
 
 def test_what_was_asked_and_what_changed_is_shown(asked):
-    world, id = asked
+    world, id = asked.world, asked.id
     answer(world, id, "staging")
 
     shown = world.gatesh("show", id).text
@@ -143,7 +134,7 @@ def test_what_was_asked_and_what_changed_is_shown(asked):
 
 
 def test_only_an_open_question_can_be_answered(asked):
-    world, id = asked
+    world, id = asked.world, asked.id
 
     assert answer(world, id, " ")["kind"] == "UsageError"
     assert answer(world, id, "x" * 5000)["kind"] == "UsageError"
@@ -151,18 +142,19 @@ def test_only_an_open_question_can_be_answered(asked):
     assert answer(world, id)["why"] == "nothing-asked"
     decide(world, id, "reject")
     assert answer(world, id)["why"] == "request-ended"
-    assert len(world.entries("request.revised")) == 1
+    assert len(asked.entries("request.revised")) == 1
 
 
 def test_a_question_and_its_answer_survive_the_broker(asked):
-    world, id = asked
+    world, id = asked.world, asked.id
     answer(world, id)
     world.question("stop")
     until(lambda: not world.listening())
 
-    assert world.gatesh("-c", "guarded").status == 75
+    assert asked.run().status == 75
 
-    assert [(p["id"], p["revision"]) for p in world.pending()] == [(id, 2)]
+    assert look(world, id)["revision"] == 2
+    assert len(asked.entries("request.opened")) == 1
 
 
 @given(st.text(), st.text().filter(str.strip))
