@@ -22,9 +22,7 @@ SNAPSHOT = "/home/me/.codex/shell_snapshots/01a202d4-fd05-7190-a64c-3d9e26704866
 ONE_TEXT = [
     "exec bash -c 'guarded x'",
     "(cd / && /bin/bash -ec 'guarded x') | cat",
-    "timeout 20 bash -c 'guarded x'",
     "bash -c \"bash -c 'guarded x'\"",
-    "bash -c 'guarded $1' _ x",
     f". '{SNAPSHOT}' >/dev/null 2>&1\n\nexec '/bin/bash' -c 'guarded x'",
 ]
 
@@ -48,14 +46,7 @@ def test_one_decision_for_one_text(world, inside):
     assert world.audit()["ok"]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "bash -c 'guarded x' >/dev/null; some-agent",  # the same words, but from a program
-        "x=guarded; some-agent",
-    ],
-)
-def test_what_a_program_starts_is_asked_about(world, inside, command):
+def test_what_a_program_starts_is_asked_about(world, inside):
     """
     The approver read `bash -c 'guarded x'`, not what a program does with such a shell.
     """
@@ -63,9 +54,8 @@ def test_what_a_program_starts_is_asked_about(world, inside, command):
                   " PATH=$PATH /usr/bin/python3 -c 'import os; "
                   "os.spawnvp(os.P_WAIT, \"bash\", [\"bash\", \"-c\", \"guarded x\"])'")  # fmt: skip
 
-    asking = inside(command)
-    if command.startswith("bash"):
-        world.approve(world.waiting())
+    asking = inside("bash -c 'guarded x' >/dev/null; some-agent")
+    world.approve(world.waiting())
     second = world.waiting()
     world.reject(second)
     done = asking.end()
