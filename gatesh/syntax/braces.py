@@ -19,7 +19,7 @@ class TooMany(Exception):
 
 def expand(word: Word) -> list[tuple[Part, ...]]:
     """Return the parts of every word that *word* becomes; raise `TooMany`."""
-    items = _split(word.parts)
+    items = _split(word.pieces())
     if items.count("{") > MAX_BRACES:
         raise TooMany
     return [tuple(_merge(made)) for made in _expand(items)]

@@ -57,14 +57,15 @@ class Expander:
                 out.append(Field(plain, plain, False, False, word.start, word.end))
                 continue
             first = len(out)
-            if braces.has_braces(word.parts):
+            parts = word.pieces()
+            if braces.has_braces(parts):
                 try:
                     for parts in braces.expand(word):
                         self._into(out, parts)
                 except braces.TooMany:
                     out.append(Field("{…}", hole("{…}"), wild=True))
             else:
-                self._into(out, word.parts)
+                self._into(out, parts)
             for made in out[first:]:
                 made.start, made.end = word.start, word.end
             if len(out) > MAX_FIELDS:
@@ -79,7 +80,7 @@ class Expander:
         if word.plain is not None and "~" not in word.plain:
             return word.plain
         made: list[str | Hole] = []
-        for at, part in enumerate(word.parts):
+        for at, part in enumerate(word.pieces()):
             if isinstance(part, Lit):
                 text = part.text
                 if not part.quoted and "~" in text:
@@ -120,7 +121,7 @@ class Expander:
             elif part.op in ("-", ":-", "+", ":+", "=", ":=") and not part.quoted and part.arg:
                 taken = self._default(part)
                 if taken is not None:
-                    for at, inner in enumerate(taken.parts):
+                    for at, inner in enumerate(taken.pieces()):
                         if isinstance(inner, Lit) and not inner.quoted:
                             text = self._tilde(inner.text) if at == 0 else inner.text
                             build.split(text)

@@ -305,7 +305,7 @@ class Reader(SimpleReader):
                 parts.append(Lit(c, True))
                 self.at += 1
             else:
-                parts.extend(self.word().parts)
+                parts.extend(self.word().pieces())
         return Word(tuple(parts), start, self.at)
 
     def _coproc(self, start: int) -> Command:

@@ -57,13 +57,17 @@ Part = Lit | Param | Sub | Sum
 
 @dataclass(slots=True)
 class Word:
-    """One word.  `plain` is set when it is nothing but ordinary characters."""
+    """One word.  `plain` is set, and `parts` empty, when it is nothing but ordinary characters."""
 
     parts: tuple[Part, ...]
     start: int
     end: int
     plain: str | None = None
     assign: Assign | None = None  # `export NAME=value`: the same word, read as an assignment
+
+    def pieces(self) -> tuple[Part, ...]:
+        """Return the parts, one for a plain word too."""
+        return (Lit(self.plain, False),) if self.plain else self.parts
 
 
 @dataclass(slots=True)

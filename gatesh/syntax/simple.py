@@ -211,7 +211,7 @@ class SimpleReader(WordReader):
             if c == "[" and (index := self.subscript(at)) is not None and self.text[self.at] == "=":
                 self.at += 1
                 value = self._value()
-                words.append(Word((Sum(index.parts, True, ""), *value.parts), at, self.at))
+                words.append(Word((Sum(index.parts, True, ""), *value.pieces()), at, self.at))
                 continue
             self.at = at
             words.append(self.word())

@@ -87,13 +87,16 @@ def _anywhere(name: str, fields: list[Field]) -> list[Field] | None:
 def spellings(call: Call) -> tuple[str, ...]:
     """Return the spellings besides the full text, most useful first."""
     name, fields = call.name, call.fields
+    if name not in _globals() and name not in FILE_PROGRAMS:
+        return ()
     found: dict[str, None] = {}
-    bare = bare_fields(name, fields)
-    if bare is not fields:
-        found[_text(name, bare)] = None
-    anywhere = _anywhere(name, bare)
-    if anywhere is not None:
-        found[_text(name, anywhere)] = None
+    if " -" in call.text:
+        bare = bare_fields(name, fields)
+        if bare is not fields:
+            found[_text(name, bare)] = None
+        anywhere = _anywhere(name, bare)
+        if anywhere is not None:
+            found[_text(name, anywhere)] = None
     if name in FILE_PROGRAMS:
         for spelled in _located(call):
             found[spelled] = None

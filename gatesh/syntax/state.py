@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatesh.sensitive import secret_looking
 from gatesh.syntax.nodes import Command
-from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text, holes
+from gatesh.syntax.values import Array, Choice, Field, Hole, Output, Text
 
 MAX_ALTERNATIVES = 8
+_INERT = re.compile(r"[\w./:@%+=,?~^-]*")
 
 # Set by bash itself: their characters can be cut out and made into anything.
 OWN_VARIABLES = frozenset(
@@ -147,7 +149,10 @@ class Shell:
             # What a secret is set to belongs in no finding, no request and no log; bytes that
             # are not text cannot be matched, and are only data unless they are run.
             hidden = secret_looking(name) or not _is_text(value)
-            return (hole("$" + name),) if hidden else (value,)
+            # One that holds no shell syntax adds none to a nested script it is put into.
+            return (
+                (hole("$" + name, one=_INERT.fullmatch(value) is not None),) if hidden else (value,)
+            )
         if name == "SHELL" and self.sure:
             return ("/bin/bash",)
         if name in OWN_VARIABLES:
@@ -196,9 +201,6 @@ def _union(a: tuple[Choice, ...], b: tuple[Choice, ...], name: str) -> tuple[Cho
     merged = list(a)
     merged += [choice for choice in b if choice not in a]
     return tuple(merged) if len(merged) <= MAX_ALTERNATIVES else (hole("$" + name),)
-
-
-__all__ = ["Array", "Field", "Routine", "Shell", "hole", "holes"]
 
 
 def _is_text(value: str) -> bool:

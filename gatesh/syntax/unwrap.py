@@ -41,14 +41,12 @@ def inner(
 
 def wrapper_of(call: Call) -> tuple[Wrapper, list[Field]] | None:
     """Return the table's line for this call, and its fields without global options."""
-    found = table().get(call.name)
-    if found is None:
-        return None
+    found = table()[call.name]
     fields = bare_fields(call.name, call.fields)
-    words = tuple(field.text for field in fields[1:4])
-    for wrapper in found:
-        rest = wrapper.words[1:]
-        if words[: len(rest)] == rest:
+    subcommand = fields[1].text if len(fields) > 1 else ""
+    for wrapper in (*found.get(subcommand, ()), *(found.get("", ()) if subcommand else ())):
+        rest = wrapper.words[2:]
+        if not rest or tuple(field.text for field in fields[2 : 2 + len(rest)]) == rest:
             return wrapper, fields
     return None
 

@@ -25,7 +25,7 @@ class WordReader(ExpansionReader):
         if run is not None and text[run.end()] in " \t\n;&|)<>\0":
             self.at = run.end()
             plain = run.group()
-            return Word((Lit(plain, False),), start, self.at, plain)
+            return Word((), start, self.at, plain)
         return self._word(start)
 
     def _word(self, start: int) -> Word:

@@ -89,21 +89,20 @@ def _line(line: str) -> Wrapper:
 
 
 @cache
-def table() -> dict[str, tuple[Wrapper, ...]]:
-    """Return the table by program name, longest subcommands first."""
-    made: dict[str, list[Wrapper]] = {}
+def table() -> dict[str, dict[str, tuple[Wrapper, ...]]]:
+    """Return the table by program, then by subcommand (none: ""), longest first."""
+    made: dict[str, dict[str, tuple[Wrapper, ...]]] = {}
     for line in WRAPPERS.splitlines():
         if line and not line.startswith("#"):
             wrapper = _line(line)
-            made.setdefault(wrapper.words[0], []).append(wrapper)
-    found = {
-        name: tuple(sorted(wrappers, key=lambda w: -len(w.words)))
-        for name, wrappers in made.items()
-    }
+            of_program = made.setdefault(wrapper.words[0], {})
+            subcommand = (*wrapper.words, "")[1]
+            wrappers = (*of_program.get(subcommand, ()), wrapper)
+            of_program[subcommand] = tuple(sorted(wrappers, key=lambda w: -len(w.words)))
     for name, same in SAME_AS.items():
-        if same in found and name not in found:
-            found[name] = found[same]
-    return found
+        if same in made:
+            made.setdefault(name, made[same])
+    return made
 
 
 def options_of(fields: list[Field], at: int, options: Options) -> Found:
