@@ -242,6 +242,9 @@ class Gate:
             system=case.judgement.system,
         )
         self.blobs.put(case.script)  # `show` and the claim need the bytes, however short
+        for file in case.analysis.files:  # people have to read what the line reads as code
+            if (content := case.call.read(file.path)) is not None:
+                self.blobs.put(content)
         opened = {
             "type": "request.opened",
             "id": id,

@@ -150,7 +150,7 @@ _REVISION: Final[Mapping[str, Check]] = {
     "revision": _count,
     "request_sha256": _digest,
 }
-_ENDED: Final[Mapping[str, Check]] = {"id": _id, "why": _text}
+_ENDED: Final[Mapping[str, Check]] = {**_REVISION, "why": _text}
 _ORIGIN: Final[Mapping[str, Check]] = {"origin": _text, "vkey": _text}
 
 REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
