@@ -78,6 +78,8 @@ class Call:
     lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
     identify: Callable[[str], CodeFile | None] = lambda _: None  # a program, by absolute path
     command: bytes | None = None  # one command of a session, which this call has started
+    # (shell, options, script): would it refuse to run any of it?
+    refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,21 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     if own:
         analysis = replace(analysis, files=(*own, *analysis.files))
     judgement = law.policy.judge(analysis, _situation(call))
+    if (
+        _only_unreadable(judgement)
+        and called.mode is Mode.COMMAND
+        and call.refused(law.config.shells[called.name], called.options, script)
+    ):
+        judgement = replace(judgement, verdict=Verdict.ALLOW)  # to print its own complaint
     programs = judgement.verdict is Verdict.APPROVE  # to read them all is worth it for these
     bound = _bound(call, called, analysis, law, salt, programs=programs)
     return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
+
+
+def _only_unreadable(judgement: Judgement) -> bool:
+    """Tell whether nothing but text that cannot be parsed stands against a command."""
+    against = [f.subject for f in judgement.findings if f.verdict is not Verdict.ALLOW]
+    return bool(against) and all(s.kind is Kind.FINDING and s.text == "opaque" for s in against)
 
 
 def is_live(call: Call, called: Invocation) -> bool:

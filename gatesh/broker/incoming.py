@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from gatesh import wire
 from gatesh.broker import surroundings
 from gatesh.broker.programs import identify
+from gatesh.broker.refusal import refused
 from gatesh.broker.surroundings import Peer
 from gatesh.case import Call, Stdin
 from gatesh.errors import GateshError
@@ -58,6 +59,7 @@ def call(
         read=read,
         identify=identify,
         lineage=lambda: surroundings.lineage(peer.pid),
+        refused=lambda shell, options, script: refused(shell, options, script, env),
     )
     return found, lent
 
