@@ -47,7 +47,7 @@ def doctor(
     places = config.places()
     typer.echo(f"gatesh {__version__}, {'guarded' if places.guarded else 'embedded'}")
     checks: list[Callable[[config.Places], list[Finding]]] = [
-        _settings, _rules, _people, _shells, _broker, _limits,
+        _program, _settings, _rules, _people, _shells, _broker, _limits,
     ]  # fmt: skip
     bad = False
     for check in checks:
@@ -99,6 +99,23 @@ def _client(name: str) -> list[Finding]:
         for text in client.goes_round
     ]
     return findings
+
+
+def _program(_places: config.Places) -> list[Finding]:
+    found = bridge.program()
+    if found is None:
+        return [Finding("bad", "the program gatesh is not beside its Python: install it again")]
+    with found.open("rb") as file:
+        native = file.read(4) == b"\x7fELF"
+    if native:
+        return [Finding("ok", f"{found}, the native client")]
+    return [
+        Finding(
+            "note",
+            f"{found} is a script: slower, and it cannot see a login shell's dash or ignored\n"
+            "signals; install it again where there is a C compiler",
+        )
+    ]
 
 
 def _settings(places: config.Places) -> list[Finding]:
