@@ -1,7 +1,7 @@
 """What travels when an approver is not at the broker's machine: three documents, any courier.
 
     head    {"checkpoint", "proof", "roster", "since", "type": "gatesh/head/v1", "vkey"}
-    parcel  {"head", "request", "script", "status", "type": "gatesh/parcel/v1"}
+    parcel  {"files", "head", "request", "script", "status", "type": "gatesh/parcel/v1"}
     answer  {"decision", "signature", "type": "gatesh/signed-decision/v1"}
 
 `request` and `decision` are the documents of formats.md §1 and §2 as strings, byte for byte, and
@@ -11,7 +11,8 @@
     ssh-keygen -Y verify -f allowed_signers -I bob@example.com -n decision.v1@gatesh \\
         -s d.json.sig < d.json
 
-`script` is base64, `proof` a list of base64 hashes that lead from `since` entries to the
+`script` is base64, `files` the content of files that are read as code by their SHA-256 (base64,
+as far as they were kept), `proof` a list of base64 hashes that lead from `since` entries to the
 checkpoint's.  A courier has no authority: what it changes no longer fits a signature or a digest.
 """
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gatesh import document
@@ -113,6 +114,7 @@ class Parcel:
     script: bytes
     head: Head | None
     status: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def found(self) -> dict[str, Any]:
@@ -123,6 +125,10 @@ class Parcel:
         """Return the document."""
         return document.write(
             {
+                "files": {
+                    digest: base64.b64encode(data).decode("ascii")
+                    for digest, data in self.files.items()
+                },
                 "head": self.head.as_document() if self.head else None,
                 "request": self.request.decode("ascii"),
                 "script": base64.b64encode(self.script).decode("ascii"),
@@ -143,19 +149,22 @@ class Parcel:
             if asked["script"] is None:
                 raise MalformedDocument("its script is too long or not text, and lies elsewhere")
             return cls(data, asked["script"].encode("utf-8"), None, _UNKNOWN)
-        _typed(found, PARCEL, {"head", "request", "script", "status"})
+        _typed(found, PARCEL, {"files", "head", "request", "script", "status"})
         head, status = found["head"], found["status"]
         if not isinstance(found["request"], str) or not _STATUS(status):
             raise MalformedDocument("not a parcel")
         try:
             script = base64.b64decode(found["script"], validate=True)
-        except (TypeError, binascii.Error, ValueError):
-            raise MalformedDocument("`script` is not base64") from None
+            files = {k: base64.b64decode(v, validate=True) for k, v in found["files"].items()}
+        except (TypeError, AttributeError, binascii.Error, ValueError):
+            raise MalformedDocument("`script` and `files` are not base64") from None
+        if any(document.sha256(data) != digest for digest, data in files.items()):
+            raise MalformedDocument("a file is not the one that its digest names")
         request = found["request"].encode("utf-8", "surrogatepass")
         asked = requests.read(request)
         if document.sha256(script) != asked["script_sha256"]:
             raise MalformedDocument("the script is not the one that the request names")
-        return cls(request, script, Head.of(head) if head is not None else None, status)
+        return cls(request, script, Head.of(head) if head is not None else None, status, files)
 
 
 @dataclass(frozen=True, slots=True)

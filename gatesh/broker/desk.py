@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gatesh import __version__, wire
+from gatesh.approval import request as requests
 from gatesh.approval.lifecycle import OPEN, RequestState
 from gatesh.broker import overseeing
 from gatesh.broker.surroundings import Peer, lineage
@@ -25,6 +26,9 @@ from gatesh.gate import Gate
 from gatesh.model import read_id
 
 MOST_ENTRIES = 10_000  # that one question may have read
+
+
+SHOWN = 8 << 20  # bytes of files that are sent along with a request
 
 
 class Desk:
@@ -158,10 +162,24 @@ class Desk:
         return {
             "request": document.decode("ascii"),
             "script": _b64(self.gate.blobs.get(script)),
+            "files": self._contents(document),
             "answers": answers,
             "earlier": [self.gate.blobs.get(old).decode("ascii") for old in state.earlier],
             **{k: v for k, v in self._summary(state).items() if k != "script"},
         }
+
+    def _contents(self, document: bytes) -> dict[str, str]:
+        """Return the files that are read as code, as they were when asked, by digest."""
+        found: dict[str, str] = {}
+        left = SHOWN
+        for file in requests.read(document)["files"]:
+            try:
+                if 0 < file["size"] <= left:
+                    found[file["sha256"]] = _b64(self.gate.blobs.get(file["sha256"]))
+                    left -= file["size"]
+            except NotFound:
+                continue  # a program: known by its digest alone
+        return found
 
     def blob(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """The bytes with this SHA-256."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -47,6 +48,7 @@ class Here:
         """Fetch a request."""
         answer = ask("request", id=id)
         data = {
+            "files": answer.pop("files"),
             "head": None,
             "request": answer.pop("request"),
             "script": answer.pop("script"),
@@ -204,7 +206,7 @@ def read_parcel(path: Path, head: Path | None) -> Parcel:
         given = Head.of(read(_file(head).rstrip(b"\r\n")))
     except MalformedDocument as problem:
         raise UsageError(f"{visible(str(head))}: {problem}") from None
-    return Parcel(parcel.request, parcel.script, given, parcel.status)
+    return replace(parcel, head=given)
 
 
 def read_answer(path: Path) -> SignedDecision:

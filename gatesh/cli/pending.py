@@ -98,7 +98,10 @@ def show(
     if as_json:
         typer.echo(json.dumps({**extra, "request": found, "request_sha256": sha256(document)}))
         return
-    typer.echo(rendering.request(found, script, extra))
+    files = {digest: base64.b64decode(data) for digest, data in extra["files"].items()}
+    if any(sha256(data) != digest for digest, data in files.items()):
+        raise Tampered("the broker sent another file than the request names")
+    typer.echo(rendering.request(found, script, extra, files))
 
 
 def wait(

@@ -113,10 +113,16 @@ def finding(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -> str:
+def request(
+    found: Mapping[str, Any],
+    script: bytes,
+    extra: Mapping[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> str:
     """Return a whole request as an approver has to see it; nothing is left out or cut.
 
-    *found* is the parsed request document, *extra* what became of it.
+    *found* is the parsed request document, *extra* what became of it, *files* the content of
+    files that are read as code by SHA-256.
     """
     asker = found["requester"]
     lines = [
@@ -162,6 +168,9 @@ def request(found: Mapping[str, Any], script: bytes, extra: Mapping[str, Any]) -
         lines.append(
             row(label, f"{visible(item['path'])}  {size(item['size'])}  {item['sha256'][:16]}…")
         )
+        content = (files or {}).get(item["sha256"])
+        if content is not None and item["sha256"] != found["script_sha256"]:  # shown already
+            lines.append(quoted(content.decode("utf-8", "surrogateescape")))
     policy = found["policy"]
     lines.append(row("policy", f"rules {policy['rules'][:16]}…  roster {policy['roster'][:16]}…"))
     for answer in extra.get("answers", ()):

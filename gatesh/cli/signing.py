@@ -107,7 +107,7 @@ def _confirm(word: str, parcel: Parcel, person: str, signer: Signer) -> None:
             f"cannot ask back without a terminal whether to {word}",
             hint="look at it with `gatesh show ID`, then add --yes",
         )
-    text = show.request(parcel.found, parcel.script, parcel.status)
+    text = show.request(parcel.found, parcel.script, parcel.status, parcel.files)
     if text.count("\n") > 40 and sys.stdout.isatty():
         pydoc.pager(text)
     else:

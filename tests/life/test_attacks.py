@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+from gatesh.approval.courier import Parcel
+from gatesh.document import sha256
 from tests.approval.world import SecurityKey
 from tests.life.conftest import Asked
 from tests.life.people import decide, signed, submit
@@ -100,6 +102,21 @@ def test_an_approval_is_good_for_what_was_shown_and_nothing_else(approved, attac
     assert approved.world.entries("request.opened")[-1]["id"] != approved.id
 
 
+def test_the_content_of_what_is_read_as_code_is_shown_here_and_elsewhere(shared, place):
+    """
+    `source lib.sh` says nothing; what an approver signs is what stands in lib.sh.
+    """
+    made = scene(shared, place).ask()
+    (place / "real.sh").write_text("echo evil\n")
+
+    shown = shared.gatesh("show", made.id).text
+    parcel = shared.gatesh("show", made.id, "--parcel").out
+
+    assert "           │ echo good\n" in shown and "evil" not in shown
+    assert sha256(b"echo good\n") in Parcel.read(parcel.strip()).files
+    assert str(place / "bin" / "guarded") in shown, "programs by path and digest"
+
+
 def test_without_an_attack_the_approval_is_used(approved):
     assert approved.run().out == b"guarded \ngood\n"
 
@@ -176,7 +193,8 @@ def test_no_decision_is_signed_inside_a_gated_command(shared, place, how):
 
     done = world.gatesh("-c", f"helper {id} {world.key('bob')}")
 
-    assert done.status == 126 and "from inside a gated command" in done.words
+    assert done.status == 126, done.words
+    assert "from inside a gated command" in done.words
     assert done.out == b""
     assert world.question("request", id=id)["state"] == "pending"
 

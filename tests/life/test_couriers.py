@@ -201,7 +201,11 @@ def test_a_parcel_holds_exactly_what_it_names():
     assert Parcel.read(parcel.write()) == parcel
 
     other = json.loads(parcel.write())
+    other["files"] = {"00" * 32: "bHM="}
+    with pytest.raises(MalformedDocument, match="not the one that its digest names"):
+        Parcel.read(write(other))
     other["script"] = "bHM="
+    other["files"] = {}
     with pytest.raises(MalformedDocument, match="not the one that the request names"):
         Parcel.read(write(other))
 

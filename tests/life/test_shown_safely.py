@@ -87,7 +87,7 @@ def test_no_deceiving_character_of_a_request_is_ever_printed(made, state, by, re
     item = {**found, **extra}
 
     shown = [
-        show.request(found, script, extra),
+        show.request(found, script, extra, {"00" * 32: script}),
         summary(item),
         watch.page({"pending": [item], "running": []}, 40, 80),
         ascii_line(reason),
