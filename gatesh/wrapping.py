@@ -62,12 +62,23 @@ def settle(analysis: Analysis, preamble: Preamble | None, context: Context) -> A
             return False
         return _restores(subject, given) or _defines(subject, labels | startup, used)
 
-    kept = tuple(subject for subject in subjects if not is_no_act(subject))
+    kept = tuple(_raw(s, preamble) for s in subjects if not is_no_act(s))
     return replace(
         analysis,
         subjects=(*kept, *_not_reached(kept, preamble, context)),
         files=_pinned(analysis.files, sources, context.read),
     )
+
+
+def _raw(subject: Subject, preamble: Preamble) -> Subject:
+    """Return the whole raw text as the inner command's, for rules that look at raw text.
+
+    The rest is the client's to the byte, or it would not have been recognised; what it
+    does is followed all the same.
+    """
+    if subject.kind is not Kind.SCRIPT or subject.inside or preamble.harness:
+        return subject
+    return replace(subject, text=text_of(preamble.inner), span=preamble.span)
 
 
 def _not_reached(

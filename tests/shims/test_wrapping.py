@@ -84,6 +84,13 @@ def test_a_recorded_shape_is_what_its_command_is(judge, shape):
     assert any(f.subject.text == "terraform destroy" for f in destroys.judgement.findings)
 
 
+def test_rules_on_raw_text_read_what_the_agent_wrote(judge):
+    """
+    Some rules look at the text itself; in a wrapping, its first line is the client's.
+    """
+    assert "shell.bare-shell" in found(judge("-c", claude("bash")))
+
+
 def test_a_snapshot_restores_and_is_pinned(judge):
     """
     Aliases, switches and variables as they were: nobody has to be asked about these.
@@ -165,7 +172,7 @@ def test_a_bridge_of_ours_hides_no_other(judge):
 
 def test_the_approver_sees_the_command_and_not_the_plumbing(world):
     world.set_up()
-    asking = world.start("-c", claude("terraform destroy"))
+    asking = world.start("-c", claude("terraform destroy"), env={"CLAUDECODE": "1"})
 
     shown = world.gatesh("show", world.waiting())
     world.reject(world.waiting())
