@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gatesh.model import Analysis, Kind
 from gatesh.syntax import findings, tables, witness
+from gatesh.syntax.code import zsh_runs
 from gatesh.syntax.collect import Collector, Exhausted
 from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.follow import Follower
@@ -93,6 +94,8 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
                 why = f"two readers disagree about {text[slice(*differs)][:40]!r}"
                 collector.finding(findings.OPAQUE, differs, why)
         follower.as_dash(text, whole)
+        if context.shell == "zsh" and zsh_runs(text):
+            collector.finding(findings.OPAQUE, whole, "zsh runs code inside patterns")
         follower.script(script)
         follower.uncalled()
     except (Unsure, Exhausted) as problem:

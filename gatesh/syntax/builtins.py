@@ -73,7 +73,7 @@ def declare(call: Call) -> Output:
             continue
         name = found[1]
         if not field.text.endswith("=(…)") and not _was_assigned(call, field, name):
-            value = _after_equals(field)
+            value = after_equals(field)
             f.add(Kind.ENV, f"{name}={render(value)}", call.span_of([field]))
             assigned(f, name, value, call.span_of([field]))
             shell.set(name, hole("$" + name) if found[2] else value)
@@ -92,7 +92,8 @@ def _was_assigned(call: Call, field: Field, name: str) -> bool:
     return key in call.f.collector.found
 
 
-def _after_equals(field: Field) -> Text:
+def after_equals(field: Field) -> Text:
+    """Return what follows the first `=` of *field*."""
     made = list(pieces(field.value))
     first = made[0]
     assert isinstance(first, str)
@@ -226,12 +227,14 @@ def alias(call: Call) -> Output:
         if not equals:
             continue
         span = call.span_of([field])
-        if not field.known or not _SAFE_ALIAS.fullmatch(name) or _ALIAS_GRAMMAR.search(value):
+        if not _SAFE_ALIAS.fullmatch(name) or _ALIAS_GRAMMAR.search(value):
             f.finding(findings.OPAQUE, span, f"alias {name} changes how other text is read")
             continue
+        code = Field(value, after_equals(field), start=field.start, end=field.end)
+        f.shell.aliases.pop(name, None)  # a name is not expanded inside itself
+        _code(call, code, f"alias {name}")
         f.shell.aliases[name] = value
         f.shell.version += 1
-        _code(call, Field(value, value, start=field.start, end=field.end), f"alias {name}")
         if value.split(None, 1)[:1] != [name]:
             shadowing(f, name, "an alias", span)
     return Output("")

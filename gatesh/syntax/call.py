@@ -41,7 +41,8 @@ def program_name(first: Field) -> str | None:
             return None
         if first.glob and value not in ("[", "[["):
             return None
-        return value.rpartition("/")[2] or value
+        name = value.rpartition("/")[2] or value
+        return name[1:] if name[0:1] == "=" and len(name) > 1 else name  # zsh: `=rm` is /bin/rm
     if first.wild or first.glob:
         return None
     last = tail(value)

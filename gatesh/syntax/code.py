@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from gatesh.document import sha256
@@ -30,6 +31,8 @@ def nested(
     """Follow *code* as a new shell would."""
     f = call.f
     outer = f.shell
+    if call.name == "zsh" and zsh_runs(code.text):
+        f.finding(findings.OPAQUE, call.span_of([code]), "zsh runs code inside patterns")
     inner = outer.child(foreign=foreign)
     inner.posix = call.name in tables.MAYBE_DASH
     inner.zero = zero[0].text if zero else call.name
@@ -40,6 +43,14 @@ def nested(
         return run_code(f, code.value, f.frame_inside(label, span), span, wild=code.wild)
     finally:
         f.shell = outer
+
+
+_ZSH_RUNS = re.compile(r"\([^()\s]*(?:e[^\w\s()]|\+\w)|\$\{\([^)]*e[^)]*\)|<->")
+
+
+def zsh_runs(text: str) -> bool:
+    """Whether zsh may run code that bash takes for a pattern: `*(e:'rm x':)`, `${(e)x}`."""
+    return _ZSH_RUNS.search(text) is not None
 
 
 def nested_text(

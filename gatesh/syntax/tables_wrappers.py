@@ -122,6 +122,8 @@ command         : : : drop=-v,-V
 builtin         : : :
 exec            : a : :
 noglob          : : :
+repeat          : : : skip=1
+-               : : :
 nocorrect       : : :
 catch           : : :
 coproc          : : :
