@@ -52,6 +52,7 @@ class Ending:
     seconds: float
     streams: Mapping[str, Any]
     why: str | None = None  # when it was not the command's own doing
+    unseen: tuple[str, ...] = ()  # streams that passed by the record
 
 
 class Client(Protocol):

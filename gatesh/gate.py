@@ -30,13 +30,14 @@ from gatesh.approval.state import States
 from gatesh.bells import Bells
 from gatesh.caller import SIGNAL, Client, Commands, Ending, Leave, Plan
 from gatesh.case import Call, Case, Law, consider, is_live, submitted
-from gatesh.errors import NotFound, Refused
+from gatesh.errors import GateshError, NotFound, Refused
 from gatesh.holding import patience, sooner, who_can
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
 
 REFUSED, PENDING, TROUBLE, MISSING, UNUSABLE = 126, 75, 125, 127, 78
+STOP = "gatesh broker stop"
 
 
 class Gate:
@@ -73,6 +74,7 @@ class Gate:
         self.running: dict[str, Client] = {}
         self.killers: dict[str, str] = {}  # id of a running command → who has killed it
         self.judged: dict[int, tuple[str, Case]] = {}  # pid of a client → what it runs
+        self.closing = False  # nothing starts any more
         for state in states.open():
             if state.document is not None:
                 script = blobs.get(state.document["script_sha256"])
@@ -86,6 +88,8 @@ class Gate:
         Raises `LedgerError` when something cannot be recorded; it then has not run,
         or was stopped.
         """
+        if self.closing:
+            raise GateshError("the broker is being stopped", hint="run it again")
         case = consider(call, self.law(), self.salt)
         if trouble := _without_shell(case):
             client.say(trouble[1])
@@ -135,8 +139,12 @@ class Gate:
         with self.lock:
             self.running[id] = client
             self.judged[client.pid] = (id, case)
+            closing = self.closing
         try:
-            ending = client.run(plan, lambda streams: self._late(id, streams))
+            if closing:
+                ending = Ending(None, 0, 0, {}, "the broker was stopped before it began")
+            else:
+                ending = client.run(plan, lambda streams: self._late(id, streams))
         except OSError as problem:
             ending = Ending(None, 0, 0, {}, f"it cannot be recorded: {problem.strerror}")
         finally:
@@ -145,7 +153,10 @@ class Gate:
                 killer = self.killers.pop(id, None)
                 self.judged.pop(client.pid, None)
         if ending.how is None:
-            self.ledger.append([{"type": "command.lost", "id": id, "why": ending.why}])
+            lost: dict[str, Any] = {"type": "command.lost", "id": id, "why": ending.why}
+            if ending.streams:
+                lost |= {"streams": dict(ending.streams), "complete": False}
+            self.ledger.append([lost])
             client.say(words.unrecorded(ending.why or "nobody knows how it ended"))
             return Leave(TROUBLE)
         entry: dict[str, Any] = {
@@ -155,6 +166,8 @@ class Gate:
             "streams": dict(ending.streams),
             ("signal" if ending.how == SIGNAL else "exit"): ending.value,
         }
+        if ending.unseen:
+            entry["unseen"] = list(ending.unseen)
         killed = killer is not None and ending.how == SIGNAL
         if why := f"killed by {killer}" if killed else ending.why:
             entry["why"] = why
@@ -263,7 +276,7 @@ class Gate:
             state = self.state(id)
             if state.state != "approved":  # another call with the same bytes was quicker
                 return self._explain(state, client)
-            if client.gone():
+            if client.gone() or self.closing:
                 return Leave(PENDING)
             changed = case.changed(law, self.salt)
             if changed:
@@ -390,6 +403,22 @@ class Gate:
                 raise NotFound(f"{show_id(id)} is not running", hint="gatesh broker status")
             self.killers.setdefault(id, by)
         client.stop(words.killed(id, by))
+
+    def stop(self, patience_s: float) -> None:
+        """Start nothing more, kill what runs, and wait until its end is in the log."""
+        with self.lock:
+            self.closing = True
+            running = dict(self.running)
+            for id in running:
+                self.killers.setdefault(id, STOP)
+        for id, client in running.items():
+            client.stop(words.killed(id, STOP))
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            with self.lock:
+                if not any(True for _ in self.states.unfinished()):
+                    return
+            time.sleep(0.01)
 
     def expire(self) -> None:
         """Record what time alone has ended.  Called by the broker's timer."""

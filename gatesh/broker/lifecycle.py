@@ -215,6 +215,8 @@ def _settle_losses(gate: Gate, running: Path) -> None:
             "why": "the broker stopped while it ran",
         }
         if (running / id).is_dir():
+            # What was in its memory is gone: the last of timing, the end of a long stream.
+            entry["complete"] = False
             entry["streams"] = salvage(running / id, gate.blobs.adopt, redact=redact)
         gate.ledger.append([entry])
     for left in running.iterdir():
@@ -223,18 +225,19 @@ def _settle_losses(gate: Gate, running: Path) -> None:
 
 def _farewell(gate: Gate) -> None:
     try:
-        gate.ledger.append(
-            [
-                {
-                    "type": "broker.stopped",
-                    "version": __version__,
-                    "boot_id": gate.boot_id,
-                    "pid": os.getpid(),
-                    "clean": True,
-                    "open": [state.id for state in gate.states.open()],
-                    "running": sorted(gate.running),
-                }
-            ]
+        with gate.lock:
+            unfinished = sorted(command.id for command in gate.states.unfinished())
+        # Nothing comes behind it: a thread that is late finds the log closed.
+        gate.ledger.close(
+            {
+                "type": "broker.stopped",
+                "version": __version__,
+                "boot_id": gate.boot_id,
+                "pid": os.getpid(),
+                "clean": True,
+                "open": [state.id for state in gate.states.open()],
+                "running": unfinished,
+            }
         )
     except LedgerError as problem:
         log.error("the log failed: %s", problem)

@@ -56,6 +56,7 @@ class Link:
         self.broken: str | None = None
         self.shell = -1  # a pidfd, once the client has told us the pid
         self.shell_pid = 0
+        self.unseen: tuple[str, ...] = ()  # of stdout and stderr, what does not pass through us
         self.screen = -1  # where a command's new terminal is shown, until the client sends it
 
     def close(self) -> None:
@@ -187,7 +188,7 @@ class Link:
         drained = [relay.drain() for relay in relays]
         streams = recorder.finish(self.blobs.adopt, self.blobs.put)
         self.let_go(relays, recorder, late, over=all(drained))
-        return Ending(how, value, seconds, streams, self.broken or why)
+        return Ending(how, value, seconds, streams, self.broken or why, self.unseen)
 
     def start(
         self, places: list[int], path: bytes, argv: list[bytes], fds: list[int], relays: list[Relay]
@@ -221,8 +222,12 @@ class Link:
         places = self._terminal()
         out, err = self.lent[1], self.lent[2]
         for target, fd, letter in ((1, out, "o"), (2, err, "e")):
-            if fd is None or places[target] or is_null(fd):
-                continue  # closed stays closed; /dev/null has no reader and programs look for it
+            if fd is None or is_null(fd):
+                # Closed stays closed; /dev/null has no reader, and programs look for it.
+                self.unseen += ("stdout" if target == 1 else "stderr",)
+                continue
+            if places[target]:
+                continue
             if target == 2 and out is not None and places[1] and same_description(out, fd):
                 places[2] = places[1]  # `2>&1`: two pipes would lose the order
                 continue

@@ -24,6 +24,7 @@ from gatesh.ledger.rounds import LedgerFull
 from gatesh.transcript.recorder import Limits
 
 HEARTBEAT_S = 3600
+STOPPING_S = 5.0  # what a reader that has stopped reading can hold us up
 BACKLOG = 512
 
 log = logging.getLogger("gatesh.broker")
@@ -169,6 +170,7 @@ class Server:
 
     def kill_running(self) -> None:
         """Kill every command that runs: it could not be recorded without us."""
+        self.gate.stop(STOPPING_S)
         with self.lock:
             links = list(self.links)
         for link in links:

@@ -92,7 +92,8 @@ class Session:
         if streams:
             self.late(streams)
         self.link.let_go(self.relays, self.recorder, self.late, over=all(drained))
-        return Ending(how, value, time.monotonic() - began, {}, self.link.broken or why)
+        seconds, link = time.monotonic() - began, self.link
+        return Ending(how, value, seconds, {}, link.broken or why, link.unseen)
 
     def _feed(self) -> None:
         """Give the shell one command after the other until it ends, or the caller's input does."""
@@ -257,12 +258,12 @@ class Session:
         for relay in self.relays:
             relay.drain()
         seconds = time.monotonic() - began
-        streams = self._finish()
+        streams, unseen = self._finish(), self.link.unseen
         if self.ended is not None:
             how, value, why = self.ended
-            return Ending(how, value, seconds, streams, self.link.broken or why)
+            return Ending(how, value, seconds, streams, self.link.broken or why, unseen)
         assert self.channel.report is not None
-        return Ending(EXIT, self.channel.report[0], seconds, streams, self.link.broken)
+        return Ending(EXIT, self.channel.report[0], seconds, streams, self.link.broken, unseen)
 
     def show(self, data: bytes) -> None:
         """Show words of our own on the session's standard error."""

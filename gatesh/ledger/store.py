@@ -153,9 +153,16 @@ class Ledger:
         elif written != ours:
             raise recovery.tampered("the file vkey does not hold the key of this broker")
 
-    def close(self) -> None:
-        """Let go of the log; waits for a round under way.  Closing twice is fine."""
+    def close(self, last: Mapping[str, Any] | None = None) -> None:
+        """Let go of the log; waits for a round under way.  Closing twice is fine.
+
+        *last* is appended first, and nothing behind it: appends that wait are refused.
+        Raises what `append` does for it; the log is closed all the same.
+        """
+        job = Job([checked(last)] if last is not None else [])
         with self._round:
+            if job.drafts:
+                self._commit([job])
             self._broken = self._broken or "the log was closed by its own broker"
             self._tiles.close()
             self._journal.close()
@@ -163,6 +170,8 @@ class Ledger:
                 if fd >= 0:
                     os.close(fd)
             self._lock = self._fd = -1
+        if job.failure is not None:
+            raise job.failure
 
     def __enter__(self) -> Ledger:
         return self

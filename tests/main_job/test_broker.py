@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gatesh import wire
-from tests.world import brokers_of, until
+from tests.world import GATESH, brokers_of, until
 
 
 def test_fifty_first_clients_start_one_broker(world):
@@ -91,6 +91,7 @@ def test_a_command_that_nobody_could_record_any_more_is_stopped_and_called_lost(
     lost = world.entries("command.lost")
     assert len(lost) == 1
     assert world.blob(lost[0]["streams"]["stdout"]["sha256"]) == b"before\n"
+    assert lost[0]["complete"] is False  # the half of a transcript is not to pass for all of it
     assert not subprocess.run(["pgrep", "-f", "^sleep 60$"], capture_output=True).stdout
     assert world.audit()["ok"]
 
@@ -267,3 +268,46 @@ def test_a_broker_that_cannot_even_begin_says_why(world):
 
     assert done.status in (78, 125) and done.out == b""
     assert "the broker could not start" in done.words and "hint:" in done.words
+
+
+def test_stopping_ends_what_runs_first_and_is_the_last_entry(world):
+    """
+    Whoever reads the log sees that nothing ran when the broker stopped, and how all of it ended.
+    """
+    world.set_up()
+    asking = world.start("-c", "echo begun; sleep 300 & sleep 300")
+    until(lambda: any(b"begun" in f.read_bytes() for f in world.state.glob("running/*/stdout")))
+
+    assert world.gatesh("broker", "stop", "--force").status == 0
+    done = asking.end()
+    until(lambda: not brokers_of(world.home))
+    world.gatesh("-c", "true")
+
+    assert done.status == -signal.SIGKILL and b"KILLED by gatesh broker stop" in done.err
+    types = [e["type"] for e in world.entries()]
+    stopped = types.index("broker.stopped")
+    assert types[stopped - 1 : stopped + 2] == [
+        "command.finished",
+        "broker.stopped",
+        "broker.started",
+    ]
+    assert world.entries("broker.started")[-1]["clean"] is True
+    finished = world.entries("command.finished")[0]
+    assert (finished["signal"], finished["why"]) == (9, "killed by gatesh broker stop")
+    assert world.blob(finished["streams"]["stdout"]["sha256"]).startswith(b"begun\n")
+    assert "timing" in finished["streams"] and world.audit()["ok"]
+
+
+def test_output_that_passes_by_the_record_is_named(world):
+    """
+    An empty transcript must not look as if the command had printed nothing.
+    """
+    world.set_up()
+    world.gatesh("-c", "echo seen; echo unseen >&2", stderr=subprocess.DEVNULL)
+    world.bash("-c", f"{GATESH} -c 'echo unseen' >&-")
+    world.gatesh("-c", "echo seen")
+
+    devnull, closed, plain = world.entries("command.finished")
+    assert devnull["unseen"] == ["stderr"] and devnull["streams"]["stdout"]["bytes"] == 5
+    assert closed["unseen"] == ["stdout"]
+    assert "unseen" not in plain
