@@ -44,7 +44,7 @@ EDGE = {
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
     "ledger.audit", "ledger.examine", "ledger.lock", "ledger.prover",
-    "evidence.pack",
+    "evidence.check", "evidence.files", "evidence.pack",
 }  # fmt: skip
 
 

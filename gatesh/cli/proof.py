@@ -14,7 +14,7 @@ from gatesh import config
 from gatesh.cli import show
 from gatesh.cli.judging import verify
 from gatesh.errors import NotFound, UsageError
-from gatesh.evidence import pack
+from gatesh.evidence import check as reports
 from gatesh.evidence.page import span
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.note import Key, MalformedNote
@@ -98,7 +98,7 @@ def check(
 
 
 def _check_report(path: Path, vkey: str | None, as_json: bool) -> None:
-    found = pack.check(path, log_key(vkey, pack.claimed_origin(path)), verify)
+    found = reports.check(path, log_key(vkey, reports.claimed_origin(path)), verify)
     meta = found.meta
     if as_json:
         document = {

@@ -7,5 +7,5 @@
     pack       a report on disk, made and checked
     derive     every file of a report from entries and blobs alone, so that a reader can do it again
 
-Everything but `pack` is pure: the same entries give the same bytes.
+Everything but `pack`, `check` and `files` is pure: the same entries give the same bytes.
 """

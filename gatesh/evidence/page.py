@@ -360,6 +360,7 @@ padding:1px 9px;margin-left:8px;color:var(--soft)}
 body{max-width:none;padding:0;font-size:10.5pt}
 h2,h3,figcaption{break-after:avoid}
 figure,tr,.tiles,.complete{break-inside:avoid}
+.tiles{grid-template-columns:repeat(6,1fr)}
 thead{display:table-header-group}
 pre,.complete{background:#fff}
 a{color:inherit}

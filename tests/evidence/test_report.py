@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from gatesh import document
 from gatesh.cli.judging import verify
 from gatesh.errors import UsageError
+from gatesh.evidence import check as reports
 from gatesh.evidence import pack
+from gatesh.evidence.derive import tell
 from gatesh.evidence.tables import cell
 from gatesh.ledger.merkle import Head, Tree, leaf_hash
 from gatesh.ledger.proof import Proof
@@ -59,7 +61,7 @@ def report(house: House, tmp_path: Path) -> Path:
 
 def problems(report: Path, house: House) -> list[str]:
     try:
-        return pack.check(report, house.key, verify).problems
+        return reports.check(report, house.key, verify).problems
     except UsageError as problem:  # not even to be taken for a report
         return [str(problem)]
 
@@ -306,7 +308,7 @@ def test_nobody_picks_the_samples(house: House, tmp_path):
     days(house, 8)
     start, end = NOON.replace(hour=0), NOON + 10 * DAY
     few, more = (
-        pack.tell(
+        tell(
             json.loads(
                 (made(house, tmp_path / str(n), start, end, n) / "report.json").read_bytes()
             ),

@@ -1,0 +1,186 @@
+"""Checking a report with nothing but the log's key.
+
+The root is computed from the entries, signatures are verified by the roster of the
+day, the tables and the page are derived again.  What remains its maker's word: the
+audit of the whole log, and who has seen which head.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gatesh import document
+from gatesh.errors import GateshError, UsageError
+from gatesh.evidence.derive import derive, tell
+from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, lines, signed
+from gatesh.evidence.story import Entry
+from gatesh.ledger.merkle import leaf_hash
+from gatesh.ledger.note import Key
+from gatesh.ledger.proof import BadProof, Proof
+from gatesh.ledger.span import verify_span
+
+Verify = Callable[..., Any]
+"""`Checks.verify_decision`: raises `Refused` when a decision does not hold."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a report turned out to be."""
+
+    meta: Mapping[str, Any]
+    commands: int = 0
+    signatures: int = 0
+    rendered: bool = True  # whether the page was derived again
+    problems: list[str] = field(default_factory=list)
+
+
+def claimed_origin(report: Path) -> str:
+    """Return which log the report says it is about."""
+    return str(_meta(report).get("origin", ""))
+
+
+def _meta(report: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads((report / "report.json").read_bytes())
+    except (OSError, ValueError) as problem:
+        raise UsageError(
+            f"{report} is not a report: {problem}", hint="give a directory that gatesh report made"
+        ) from None
+    if not isinstance(meta, dict) or meta.get("type") != TYPE:
+        raise UsageError(f"{report} is not a report of the form {TYPE}")
+    return meta
+
+
+def check(report: Path, key: Key, verify: Verify) -> Checked:
+    """Verify the report in directory *report* with nothing but the log's *key*.
+
+    *verify* checks one decision.  The page of another version of gatesh is not
+    derived again, since it may be laid out otherwise: `rendered` is then false.
+    """
+    meta = _meta(report)
+    found = Checked(meta, rendered=meta.get("by") == MADE_BY)
+    try:
+        _check_sums(report, found)
+        _check_span(report, key, found)
+        if not found.problems:
+            _check_story(report, found)
+            _check_signatures(report, key, found, verify)
+    except BadProof as problem:
+        found.problems.append(str(problem))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        found.problems.append(f"it cannot be read: {type(problem).__name__}: {problem}")
+    return found
+
+
+def _check_sums(report: Path, found: Checked) -> None:
+    listed = {}
+    for line in (report / SUMS).read_text().splitlines():
+        digest, _, name = line.partition("  ")
+        listed[name] = digest
+    there = digests(report)
+    for name in sorted(listed.keys() | there.keys()):
+        if name not in there:
+            found.problems.append(f"{name} is missing")
+        elif name not in listed:
+            found.problems.append(f"{name} is no part of the report")
+        elif listed[name] != there[name]:
+            found.problems.append(f"{name} was changed after the report was made")
+
+
+def _check_span(report: Path, key: Key, found: Checked) -> None:
+    """The entries are all there are between the first and the last, under a signed head."""
+    meta = found.meta
+    proofs = [Proof.parse((report / f"{end}.tlog-proof").read_bytes()) for end in ("first", "last")]
+    first, last = proofs
+    head = first.check(key)[0].head
+    if last.check(key)[0].head != head:
+        found.problems.append("first.tlog-proof and last.tlog-proof are for different heads")
+        return
+    leaves = [leaf_hash(line) for line in lines(report)]
+    if not leaves or last.index - first.index + 1 != len(leaves):
+        found.problems.append("entries.jsonl is not from the first to the last proven entry")
+    elif not verify_span(first.index, leaves, head, first.path, last.path):
+        found.problems.append(
+            "entries.jsonl does not give the signed root: entries are missing or changed"
+        )
+    claimed = (meta["size"], meta["root"], meta["first"], meta["count"], meta["origin"])
+    if claimed != (head.size, head.base64, first.index, len(leaves), key.name):
+        found.problems.append("report.json claims another head or other entries than are proven")
+
+
+def _check_story(report: Path, found: Checked) -> None:
+    """The entries cover the period, and every table follows from them."""
+    meta = found.meta
+    period = tell(meta, entries(report))
+    found.commands = len(period.population)
+    if period.before is None and meta["first"] != 0:
+        found.problems.append("it does not show that nothing of the period came before its entries")
+    if period.after is None and meta["first"] + meta["count"] != meta["size"]:
+        found.problems.append("it does not show that nothing of the period came after its entries")
+    kept = Kept(report)
+    for command in period.population:
+        for sha in sorted(signed(command)):
+            if kept(sha) is None:
+                found.problems.append(f"blobs/{sha} is missing: it was signed for {command.id}")
+    for name, data in derive(meta, period, kept):
+        if name == "report.html" and not found.rendered:
+            continue
+        if (report / name).read_bytes() != data:
+            found.problems.append(f"{name} does not follow from the entries")
+
+
+def _check_signatures(report: Path, key: Key, found: Checked, verify: Verify) -> None:
+    """Every answer was signed by the person it names, for the request it names."""
+    roster = _roster_before(report, key)
+    kept = Kept(report)
+    revisions: dict[str, list[str]] = {}
+    submitted: set[str] = set()
+    for one in entries(report):
+        if one["type"] == "roster.loaded":
+            roster = one
+        elif one["type"] == "command.submitted":
+            submitted.add(one["id"])
+            # Every submission names its roster, so an older one cannot be put in its place.
+            if roster is None or roster["roster_sha256"] != one["roster_sha256"]:
+                found.problems.append(f"the roster that entry {one['n']} names is not shown")
+                return
+        elif one["type"] in ("request.opened", "request.revised"):
+            revisions.setdefault(one["id"], []).append(one["request_sha256"])
+        elif one["type"] == "decision.accepted" and one["id"] in submitted:
+            documents = [
+                kept(one[name])
+                for name in ("decision_sha256", "signature_sha256", "request_sha256")
+            ]
+            if None in documents:
+                continue  # submitted after the period, or said to be missing already
+            decision, signature, asked = documents
+            try:
+                verify(
+                    decision,
+                    signature,
+                    request=asked,
+                    revision=len(revisions[one["id"]]),
+                    roster=roster or {},
+                    requester=document.read(asked or b"")["requester"],
+                    origin=key.name,
+                    on_history=lambda size, root: True,  # only the whole log can tell
+                    now=document.moment(one["t"]),
+                    log_size=one["n"],
+                    earlier=revisions[one["id"]][:-1],
+                )
+                found.signatures += 1
+            except GateshError as problem:
+                found.problems.append(f"entry {one['n']}: {problem}")
+
+
+def _roster_before(report: Path, key: Key) -> Entry | None:
+    roster = None
+    for path in sorted((report / "context").iterdir(), key=lambda p: int(p.stem)):
+        one = Proof.parse(path.read_bytes()).check(key)[1]
+        if one["type"] == "roster.loaded":
+            roster = one
+    return roster
