@@ -19,6 +19,7 @@ from gatesh.approval import request as requests
 from gatesh.approval.roster import Roster
 from gatesh.bridge import is_bridge
 from gatesh.config import Config
+from gatesh.errors import GateshError
 from gatesh.model import (
     Analysis,
     CodeFile,
@@ -192,10 +193,21 @@ def find_script(call: Call, called: Invocation) -> tuple[str, bytes] | None:
         path = requests.text_of(call.env.get(b"PATH", b""))
         places += [posixpath.join(place or ".", name) for place in path.split(":")]
     for place in places:
-        content = call.read(place)
+        content = _code(call, place)
         if content is not None:
             return place, content
     return None
+
+
+def _code(call: Call, path: str) -> bytes | None:
+    """Return what *path* holds, None when it is not there; refuse what nobody can look at."""
+    try:
+        return call.read(path)
+    except OSError as problem:
+        raise GateshError(
+            f"{path} would be run and cannot be read: {problem.strerror}",
+            hint="make it a readable file of at most 16 MiB",
+        ) from None
 
 
 def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
@@ -258,7 +270,7 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
             found.append(("BASH_ENV", b'. "%s"' % named.replace(b'"', b'\\"')))
         else:
             path = posixpath.join(str(call.cwd()["path"]), requests.text_of(named))
-            code = call.read(path)
+            code = _code(call, path)
             if code is not None and not is_bridge(code):
                 found.append((f"BASH_ENV={requests.text_of(named)}", code))
     trace = call.env.get(b"PS4", b"")
@@ -314,8 +326,8 @@ def _bound(
     for path in dict.fromkeys(paths):
         if path in judged and not again:
             files.append(judged[path])
-        elif (content := call.read(path)) is not None:
-            files.append(CodeFile(path, document.sha256(content), len(content)))
+        else:
+            files += _look(call, path)
     if programs:
         search = call.env.get(b"PATH")
         files += pathsearch.programs(
@@ -332,6 +344,16 @@ def _bound(
         "files": requests.files_document(files),
         "policy": law.as_document(),
     }
+
+
+def _look(call: Call, path: str) -> list[CodeFile]:
+    try:
+        content = call.read(path)
+    except OSError as problem:  # there, and closed to us: that much is known of it
+        return [CodeFile(path, document.sha256(f"unread {problem.errno}".encode()), 0)]
+    if content is None:
+        return []
+    return [CodeFile(path, document.sha256(content), len(content))]
 
 
 def _stdin_document(stdin: Stdin) -> dict[str, Any]:

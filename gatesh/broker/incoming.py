@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from gatesh.broker.surroundings import Peer
 from gatesh.case import Call, Stdin
 from gatesh.errors import GateshError
 from gatesh.model import Requester
-from gatesh.syntax.agents import by_environment
+from gatesh.syntax.agents import by_environment, mark_of
 
 LARGEST = 16 << 20  # bytes of a script; beyond, nobody can review what would run
 
@@ -46,6 +47,7 @@ def call(
         user=peer.user,
         person=person,
         agent=agent.name if agent else None,
+        agent_by=mark_of(env),
         session=surroundings.session(peer.pid),
         ancestry=surroundings.ancestry(peer.pid),
     )
@@ -105,23 +107,25 @@ def _all(fd: int, *, seekable: bool) -> bytes:
 
 
 def read(path: str) -> bytes | None:
-    """Return the bytes of the regular file *path*; None when there is none that can be read.
+    """Return the bytes of the regular file *path*; None when there is nothing to run.
 
-    Never blocks on a pipe or a device.  Raises `TooLarge`.
+    Never blocks on a pipe or a device.  Raises OSError for what is there and cannot be read
+    or reviewed: a pipe, a device, another's file, one of more than 16 MiB.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
+    except OSError as problem:
+        if problem.errno == errno.ENAMETOOLONG:
             return None
+        raise
+    with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        if stat.S_ISDIR(found.st_mode):
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
         if found.st_size > LARGEST:
-            raise TooLarge(f"{path} is larger than {LARGEST >> 20} MiB: not a script to review")
-        with os.fdopen(os.dup(fd), "rb") as file:
-            return file.read(LARGEST + 1)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+            raise OSError(errno.EFBIG, f"larger than {LARGEST >> 20} MiB, too long to review", path)
+        return file.read(LARGEST + 1)

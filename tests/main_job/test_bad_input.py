@@ -145,7 +145,7 @@ def test_a_script_that_is_too_long_to_review(world):
     done = world.gatesh("huge.sh")
 
     assert done.status == 125
-    assert "larger than 16 MiB" in done.words
+    assert "larger than 16 MiB" in done.words and "cannot be read" in done.words
 
 
 def test_a_script_with_nul_bytes_waits(world):
@@ -284,3 +284,17 @@ def test_a_command_whose_record_breaks_is_stopped_and_says_so(world):
     assert "can no longer be recorded" in done.words
     assert (world.work / "began").exists()
     assert world.entries("command.finished")[-1]["signal"] == 9
+
+
+def test_a_script_that_is_a_pipe_is_not_run_unread(world):
+    """
+    What comes out of it after we have looked is whatever somebody puts in.
+    """
+    world.settings("hold: 0\n")
+    world.set_up()
+    os.mkfifo(world.work / "pipe")
+
+    named, nested = world.gatesh("./pipe"), world.gatesh("-c", "bash ./pipe")
+
+    assert named.status == 125 and "not a regular file" in named.words
+    assert nested.status == 75
