@@ -39,7 +39,7 @@ class LawBook:
     """The law, kept current.
 
     An edit that cannot be used keeps the last law that could, and says so in the
-    log; when there never was one, everything needs approval.
+    log; when there never was one, everything needs approval until all of it can be read.
     """
 
     def __init__(self, places: Places, record: Callable[[list[dict[str, Any]]], object]) -> None:
@@ -68,6 +68,8 @@ class LawBook:
     def _read(self, before: Law | None) -> Law:
         entries: list[dict[str, Any]] = []
         problems: list[str] = []
+        roster_problem: str | None = None
+        broken = before is None or before.policy.problems is not None
         settings = before.config if before else Config()
         policy = before.policy if before else None
         roster = before.roster if before else None
@@ -82,10 +84,11 @@ class LawBook:
         try:
             roster = rosterfile.load(self.places.config)
         except GateshError as problem:
-            problems.append(str(problem))
-        if policy is None or (problems and before is None):
+            roster_problem = str(problem)
+            problems.append(roster_problem)
+        if policy is None or (problems and broken):
             # Never had a law that works: settings or rules that cannot be read may have asked
-            # for more than the shipped ones do.
+            # for more than the shipped ones do.  A second edit that fails does not change that.
             policy = Policy.broken("; ".join(problems).replace("\n", "; "))
         if roster is None:
             roster = Roster()
@@ -98,15 +101,16 @@ class LawBook:
             if problems:
                 entry["problem"] = "; ".join(problems)[:8000]
             entries.append(entry)
-        if before is None or roster.sha256 != before.roster.sha256:
-            entries.append(
-                {
-                    "type": "roster.loaded",
-                    "roster_sha256": roster.sha256,
-                    "allowed_signers": roster.allowed_signers,
-                    "people": roster.people_document(),
-                }
-            )
+        if before is None or roster_problem or roster.sha256 != before.roster.sha256:
+            loaded: dict[str, Any] = {
+                "type": "roster.loaded",
+                "roster_sha256": roster.sha256,
+                "allowed_signers": roster.allowed_signers,
+                "people": roster.people_document(),
+            }
+            if roster_problem:
+                loaded["problem"] = roster_problem[:8000]
+            entries.append(loaded)
         if entries:
             self.record(entries)
         return Law(settings, policy, roster)

@@ -311,3 +311,25 @@ def test_output_that_passes_by_the_record_is_named(world):
     assert devnull["unseen"] == ["stderr"] and devnull["streams"]["stdout"]["bytes"] == 5
     assert closed["unseen"] == ["stdout"]
     assert "unseen" not in plain
+
+
+def test_a_roster_that_never_loaded_is_not_mended_by_a_second_mistake(world):
+    """
+    Rules and people that nobody could read may have asked for more; only sound files end that.
+    """
+    world.set_up()
+    world.settings("hold: 1s\n")
+    signers = world.config / "allowed_signers"
+    sound = signers.read_text()
+    signers.write_text("not a roster\n")
+    first = world.gatesh("-c", "true").status
+    signers.write_text("still not a roster\n")
+    second = world.gatesh("-c", "true").status
+    loaded = world.entries("roster.loaded")
+    signers.write_text(sound)
+
+    assert (first, second) == (75, 75)
+    assert len(loaded) == 2 and all("problem" in entry for entry in loaded)
+    assert len({entry["roster_sha256"] for entry in loaded}) == 1
+    assert world.gatesh("-c", "true").status == 0
+    assert "problem" not in world.entries("roster.loaded")[-1]
