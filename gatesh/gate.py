@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gatesh import bridge, document, nested, words
+from gatesh import document, nested, realshell, words
 from gatesh.approval import request as requests
 from gatesh.approval.check import Accepted, check
 from gatesh.approval.decision import Decision
@@ -36,7 +36,7 @@ from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
 from gatesh.model import Mode, Verdict, new_id, show_id
 
-REFUSED, PENDING, TROUBLE, MISSING, UNUSABLE = 126, 75, 125, 127, 78
+REFUSED, PENDING, TROUBLE = 126, 75, 125
 STOP = "gatesh broker stop"
 
 
@@ -91,7 +91,7 @@ class Gate:
         if self.closing:
             raise GateshError("the broker is being stopped", hint="run it again")
         case = consider(call, self.law(), self.salt)
-        if trouble := _without_shell(case):
+        if trouble := realshell.trouble(case):
             client.say(trouble[1])
             return Leave(trouble[0])
         with self.lock:
@@ -99,17 +99,17 @@ class Gate:
         outer = nested.outer(call.lineage(), running) if running else None
         if outer is not None:
             if nested.goes_round(case, outer):
-                client.say(words.shell_is_gatesh(case.invocation.name, _shell(case)))
-                return Leave(UNUSABLE)
+                client.say(words.shell_is_gatesh(case.invocation.name, realshell.path(case)))
+                return Leave(realshell.UNUSABLE)
             case = nested.within(case, outer)
         if case.invocation.mode is Mode.SESSION and call.command is None:
             client.say(words.no_session())
             return Leave(TROUBLE)
         if case.missing is not None:
             # Not left to bash: the file could be put there after we have looked.
-            name = os.fsdecode(_zero(call.argv[0])).removeprefix("-")
+            name = os.fsdecode(realshell.zero(call.argv[0])).removeprefix("-")
             client.say(f"{name}: {case.missing}: No such file or directory\n")
-            return Leave(MISSING)
+            return Leave(realshell.MISSING)
         if case.judgement.verdict is Verdict.DENY:
             return self._refuse(case, client)
         if case.judgement.verdict is Verdict.APPROVE:
@@ -129,8 +129,8 @@ class Gate:
         """Run what was judged; `command.started` is durable already."""
         plan = Plan(
             id,
-            os.fsencode(_shell(case)),
-            (_zero(case.call.argv[0]), *case.invocation.argv),
+            os.fsencode(realshell.path(case)),
+            (realshell.zero(case.call.argv[0]), *case.invocation.argv),
             case.script if case.invocation.mode is Mode.STDIN else None,
         )
         if is_live(case.call, case.invocation):
@@ -479,26 +479,3 @@ def _over(state: RequestState, how: str, why: str) -> dict[str, Any]:
         "request_sha256": state.request_sha256,
         "why": why,
     }
-
-
-def _shell(case: Case) -> str:
-    """Return the absolute path of the real shell: by the name called, never by PATH."""
-    return case.law.config.shells[case.invocation.name]
-
-
-def _without_shell(case: Case) -> tuple[int, str] | None:
-    """Return (status, words) when the real shell cannot be started; None when it can."""
-    name, path = case.invocation.name, _shell(case)
-    if bridge.is_gatesh(path):
-        return UNUSABLE, words.shell_is_gatesh(name, path)
-    if not os.access(path, os.X_OK):
-        return MISSING, words.no_shell(name, path)
-    return None
-
-
-def _zero(argv0: bytes) -> bytes:
-    """Return what the real shell is called: as we were, but for our own name."""
-    dash, name = argv0[:1] == b"-", argv0.rsplit(b"/", 1)[-1].removeprefix(b"-")
-    if name.startswith(b"gatesh"):
-        return b"-bash" if dash else b"bash"
-    return argv0

@@ -22,7 +22,7 @@ ROWS = [
     {"cli"},
     {"broker", "evidence"},
     {"gate"},
-    {"nested"},
+    {"nested", "realshell"},
     {"holding"},
     {"case", "bells", "caller"},
     {"wrapping"},
