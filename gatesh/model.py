@@ -215,6 +215,7 @@ class Requester:
     user: str
     person: str | None = None
     agent: str | None = None
+    agent_by: str = ""  # what gave the agent away: NAME=value of a variable
     session: int = 0
     ancestry: tuple[tuple[int, str], ...] = ()
 
@@ -225,7 +226,7 @@ class Requester:
             "gid": self.gid,
             "user": self.user,
             "person": self.person,
-            "agent": self.agent,
+            "agent": {"name": self.agent, "by": self.agent_by} if self.agent else None,
             "session": self.session,
             "ancestry": [list(step) for step in self.ancestry],
         }

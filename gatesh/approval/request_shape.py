@@ -151,7 +151,7 @@ _REQUESTER = shaped(
         "gid": number(0),
         "user": text,
         "person": maybe(word),
-        "agent": maybe(text),
+        "agent": maybe(shaped({"name": word, "by": text})),
         "session": number(0),
         "ancestry": listed(_step),
     }

@@ -205,7 +205,7 @@ def _asker(asker: Mapping[str, Any]) -> str:
     if asker["person"]:
         parts.append(visible(asker["person"]))
     if asker["agent"]:
-        parts.append(f"agent {visible(asker['agent'])}")
+        parts.append(f"agent {visible(asker['agent']['name'])}")
     chain = " < ".join(visible(name) for _, name in asker["ancestry"][:6])
     return ", ".join(parts) + (f"  ({chain})" if chain else "")
 

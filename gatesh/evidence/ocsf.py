@@ -132,7 +132,7 @@ def _metadata(c: Command, origin: str) -> dict[str, Any]:
 
 def _own(c: Command) -> dict[str, Any]:
     return _given(
-        agent=c.submitted["requester"].get("agent"),
+        agent=c.agent,
         approved_by=[a.by for a in c.approvals] or None,
         entries=c.entries,
         request_sha256=c.requests[-1] if c.requests else None,

@@ -23,7 +23,7 @@ def render(c: Command, blob: Blob) -> str:
     asker = c.submitted["requester"]
     who = f"{text(c.requester)}, account {text(asker['user'])}"
     if asker.get("agent"):
-        who += f", agent {text(asker['agent'])}"
+        who += f", agent {text(asker['agent']['name'])}"
     rows = [
         ("Asked", f"{when(c.t)} by {who}"),
         ("Where", text(f"{asked['host']}:" if asked else "") + text(c.submitted["cwd"])),

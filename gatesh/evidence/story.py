@@ -83,6 +83,12 @@ class Command:
         return str(asker.get("person") or asker["user"])
 
     @property
+    def agent(self) -> str | None:
+        """The client's name as guessed from its variables."""
+        agent = self.submitted["requester"].get("agent")
+        return str(agent["name"]) if agent else None
+
+    @property
     def by(self) -> list[str]:
         """The answers as `decision:person`."""
         return [f"{answer.decision}:{answer.by}" for answer in self.answers]

@@ -32,7 +32,7 @@ def line(c: Command, origin: str) -> str:
         "verdict": c.verdict,
         "user": asker["user"],
         "person": asker.get("person"),
-        "agent": asker.get("agent"),
+        "agent": c.agent,
         "cwd": c.submitted["cwd"],
         "rule": c.rules[0] if c.rules else None,
         "system": c.system,

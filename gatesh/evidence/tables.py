@@ -57,7 +57,7 @@ def commands_csv(commands: Iterable[Command]) -> bytes:
 def _command(c: Command) -> Sequence[object]:
     asker, approvals = c.submitted["requester"], c.approvals
     return (
-        c.id, c.t, c.requester, asker["user"], asker.get("agent"), c.submitted["cwd"], c.text,
+        c.id, c.t, c.requester, asker["user"], c.agent, c.submitted["cwd"], c.text,
         c.submitted["script_sha256"], c.verdict, " ".join(c.rules),
         " ".join(t for t in c.tags if t.startswith(_CONTROLS)), c.system, c.state,
         " ".join(a.by for a in approvals), approvals[0].t if approvals else None,

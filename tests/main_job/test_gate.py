@@ -288,3 +288,22 @@ def test_code_that_comes_in_the_environment_is_judged_too(world, variables):
 
     assert done.status == 75
     assert world.entries("command.started") == []
+
+
+def test_the_agent_is_named_with_what_gave_it_away(world):
+    """
+    A reader must be able to see that this is a guess, and from what.
+    """
+    world.set_up()
+    asking = world.start("-c", "guarded", env={"CLAUDECODE": "1"})
+    id = world.waiting()
+    shown = world.gatesh("show", id).text
+    world.reject(id)
+    asking.end()
+
+    agent = {"name": "claude-code", "by": "CLAUDECODE=1"}
+    (submitted,) = world.entries("command.submitted")
+    (opened,) = world.entries("request.opened")
+    assert submitted["requester"]["agent"] == agent
+    assert json.loads(world.blob(opened["request_sha256"]))["requester"]["agent"] == agent
+    assert "agent claude-code" in shown

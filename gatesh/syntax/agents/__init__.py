@@ -26,10 +26,10 @@ from gatesh.syntax.agents import (
     opencode,
     snapshots,
 )
-from gatesh.syntax.agents.clients import UNKNOWN, Client, by_environment
+from gatesh.syntax.agents.clients import UNKNOWN, Client, by_environment, mark_of
 from gatesh.syntax.agents.preamble import Call, Preamble
 
-__all__ = ["UNKNOWN", "Client", "Preamble", "by_environment", "recognise"]
+__all__ = ["UNKNOWN", "Client", "Preamble", "by_environment", "mark_of", "recognise"]
 
 _RECOGNISERS: tuple[Callable[[Call], Preamble | None], ...] = (
     claude_code.recognise,

@@ -79,8 +79,27 @@ def by_environment(env: Mapping[bytes, bytes]) -> Client | None:
     >>> by_environment({b"CLAUDECODE": b"1", b"QWEN_CODE": b"1"}).name
     'qwen-code'
     """
-    found = [mark.client for mark in _MARKS if mark(env)]
-    return min(found, key=_patience, default=None)
+    mark = _by(env)
+    return mark.client if mark else None
+
+
+def mark_of(env: Mapping[bytes, bytes]) -> str:
+    """Return the mark by which `by_environment` goes, as NAME=value; empty when there is none.
+
+    A value that is not always the same (an id, a model) is left out.
+
+    >>> mark_of({b"CLAUDECODE": b"1"}), mark_of({b"CODEX_THREAD_ID": b"0199"})
+    ('CLAUDECODE=1', 'CODEX_THREAD_ID')
+    """
+    mark = _by(env)
+    if mark is None:
+        return ""
+    return (mark.variable + (b"=" + mark.value if mark.value else b"")).decode("ascii")
+
+
+def _by(env: Mapping[bytes, bytes]) -> _Mark | None:
+    found = [mark for mark in _MARKS if mark(env)]
+    return min(found, key=lambda mark: _patience(mark.client), default=None)
 
 
 def _patience(client: Client) -> tuple[float, float]:
