@@ -146,9 +146,15 @@ class Link:
 
     def _kill_all(self) -> None:
         """Kill the shell and all it has started."""
-        if self.shell >= 0:
+        if self.shell >= 0 and not self._ended():
             kill_tree(self.shell_pid)
         self.kill()
+
+    def _ended(self) -> bool:
+        """Tell whether the shell has ended: its number may be another process's then."""
+        poll = select.poll()
+        poll.register(self.shell, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _send(self, kind: bytes, body: bytes, fds: tuple[int, ...] = ()) -> None:
         with self.sending:
