@@ -91,16 +91,13 @@ class Gate:
         if self.closing:
             raise GateshError("the broker is being stopped", hint="run it again")
         case = consider(call, self.law(), self.salt)
-        if trouble := realshell.trouble(case):
-            client.say(trouble[1])
-            return Leave(trouble[0])
         with self.lock:
             running = dict(self.judged)
         outer = nested.outer(call.lineage(), running) if running else None
+        if trouble := realshell.trouble(case, outer):
+            client.say(trouble[1])
+            return Leave(trouble[0])
         if outer is not None:
-            if nested.goes_round(case, outer):
-                client.say(words.shell_is_gatesh(case.invocation.name, realshell.path(case)))
-                return Leave(realshell.UNUSABLE)
             case = nested.within(case, outer)
         if case.invocation.mode is Mode.SESSION and call.command is None:
             client.say(words.no_session())
