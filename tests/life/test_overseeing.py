@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import signal
+import struct
+import termios
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +95,34 @@ def test_the_inbox_on_a_terminal_fits_it_and_counts_what_does_not():
     shown_items = shown.count("k7q2-m9xd")
     assert f"and {9 - shown_items} more: gatesh pending" in shown and 2 <= shown_items <= 4
     assert "\x1b" not in shown
+
+
+def test_the_inbox_keeps_a_terminal_current_and_gives_it_back(world):
+    world.settings("hold: 0\n")
+    world.set_up()
+    world.gatesh("-c", "guarded one")
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    screen = world.start("watch", stdin=slave, stdout=slave, stderr=slave, env={"TERM": "xterm"})
+    os.close(slave)
+
+    said = seen(master, b"", b"guarded one")
+    world.gatesh("-c", "guarded two")
+    said = seen(master, said, b"2 waiting")
+    screen.process.send_signal(signal.SIGINT)
+    said = seen(master, said, b"\x1b[?1049l")
+    os.close(master)
+
+    assert screen.wait() == 0
+    assert b"\x1b[?25h" in said, "the cursor is back"
+
+
+def seen(terminal: int, said: bytes, mark: bytes) -> bytes:
+    """Return what a terminal has shown, once *mark* is in it."""
+    while mark not in said:
+        assert select.select([terminal], [], [], PATIENCE)[0], said[-500:]
+        said += os.read(terminal, 65536)
+    return said
 
 
 def test_what_a_running_command_prints_is_seen_while_it_runs(world):
