@@ -332,6 +332,7 @@ def _bound(
         search = call.env.get(b"PATH")
         files += pathsearch.programs(
             analysis.subjects,
+            agent=analysis.agent,
             path=None if search is None else requests.text_of(search),
             cwd=str(call.cwd()["path"]),
             identify=call.identify,

@@ -307,3 +307,20 @@ def test_the_agent_is_named_with_what_gave_it_away(world):
     assert submitted["requester"]["agent"] == agent
     assert json.loads(world.blob(opened["request_sha256"]))["requester"]["agent"] == agent
     assert "agent claude-code" in shown
+
+
+def test_what_the_shell_does_itself_is_not_bound_to_a_file(world):
+    """
+    `echo` is bash's own; the file of that name is not what runs, unless another program runs it.
+    """
+    world.set_up()
+    asking = world.start("-c", "echo a; [ x ]; bash -c 'pwd'; env printf x; guarded")
+    id = world.waiting()
+    world.reject(id)
+    asking.end()
+
+    (opened,) = world.entries("request.opened")
+    files = json.loads(world.blob(opened["request_sha256"]))["files"]
+    names = {os.path.basename(file["path"]) for file in files}
+    assert names >= {"guarded", "bash", "env", "printf"}
+    assert not names & {"echo", "[", "pwd"}
