@@ -22,8 +22,8 @@ def render(c: Command, blob: Blob) -> str:
     asked = _read(blob, c.requests[-1]) if c.requests else None
     asker = c.submitted["requester"]
     who = f"{text(c.requester)}, account {text(asker['user'])}"
-    if asker.get("agent"):
-        who += f", agent {text(asker['agent']['name'])}"
+    if c.agent:
+        who += f", agent {text(c.agent)}"
     rows = [
         ("Asked", f"{when(c.t)} by {who}"),
         ("Where", text(f"{asked['host']}:" if asked else "") + text(c.submitted["cwd"])),

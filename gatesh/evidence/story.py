@@ -86,7 +86,9 @@ class Command:
     def agent(self) -> str | None:
         """The client's name as guessed from its variables."""
         agent = self.submitted["requester"].get("agent")
-        return str(agent["name"]) if agent else None
+        if isinstance(agent, dict):
+            agent = agent.get("name")
+        return str(agent) if agent else None
 
     @property
     def by(self) -> list[str]:
