@@ -6,6 +6,7 @@ import os
 
 from gatesh import bridge, words
 from gatesh.case import Case
+from gatesh.nested import Outer, goes_round
 
 MISSING, UNUSABLE = 127, 78
 
@@ -15,10 +16,13 @@ def path(case: Case) -> str:
     return case.law.config.shells[case.invocation.name]
 
 
-def trouble(case: Case) -> tuple[int, str] | None:
-    """Return (status, words) when the real shell cannot be started; None when it can."""
+def trouble(case: Case, outer: Outer | None) -> tuple[int, str] | None:
+    """Return (status, words) when the real shell cannot be started; None when it can.
+
+    *outer* is the running command that the call comes from.
+    """
     name, shell = case.invocation.name, path(case)
-    if bridge.is_gatesh(shell):
+    if bridge.is_gatesh(shell) or (outer is not None and goes_round(case, outer)):
         return UNUSABLE, words.shell_is_gatesh(name, shell)
     if not os.access(shell, os.X_OK):
         return MISSING, words.no_shell(name, shell)
