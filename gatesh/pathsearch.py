@@ -37,8 +37,8 @@ def programs(
 
     Builtins and functions have none; but `sudo echo` runs a file.  *agent* is the name of the
     wrapping around the line, if there is one.  *identify* is given absolute paths and returns
-    None where nothing can be run.  A line that changes directory or PATH on its way is followed as it began:
-    what it would find then is not known here.
+    None where nothing can be run.  A line that changes directory or PATH on its way is followed
+    as it began: what it would find then is not known here.
     """
     run = [s for s in subjects if s.kind is Kind.COMMAND and s.program]
     own = OWN if all(s.program != "enable" for s in run) else frozenset()  # `enable -n echo`

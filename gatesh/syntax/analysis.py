@@ -62,7 +62,7 @@ def analyse(script: bytes, context: Context) -> Analysis:
         _follow(text, context, collector)
     return Analysis(
         script,
-        collector.subjects(text),
+        collector.subjects(script),
         tuple(collector.files.values()),
         context.inner,
         context.agent,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterator
 from itertools import accumulate
 
 from gatesh.model import CodeFile, Kind, Span, Subject
@@ -50,13 +52,9 @@ class Collector:
         """Add a finding about the script as a whole."""
         self.add((Kind.FINDING, word, span, (), (), "", detail))
 
-    def subjects(self, script: str) -> tuple[Subject, ...]:
+    def subjects(self, script: bytes) -> tuple[Subject, ...]:
         """Return the subjects, their spans counted in bytes of *script*."""
-        if script.isascii():
-            where = None
-        else:
-            widths = (len(c.encode("utf-8", "replace")) for c in script)
-            where = [0, *accumulate(widths)]
+        where = None if script.isascii() else [0, *accumulate(_widths(script))]
         out = []
         for kind, text, span, also, inside, program, detail in self.found:
             start, end = span
@@ -65,3 +63,19 @@ class Collector:
                 end = where[min(end, len(where) - 1)]
             out.append(Subject(kind, text, Span(start, end), also, inside, program, detail))
         return tuple(out)
+
+
+def _widths(script: bytes) -> Iterator[int]:
+    """Yield how many bytes each character of `script.decode("utf-8", "replace")` stands for."""
+    for c in script.decode("utf-8", _WIDTH):
+        yield ord(c) - 0xD800 if "\ud800" < c < "\ud804" else len(c.encode())
+
+
+def _width(bad: UnicodeError) -> tuple[str, int]:
+    """Put a surrogate where `replace` puts U+FFFD: it says how many bytes, 1 to 3, are meant."""
+    assert isinstance(bad, UnicodeDecodeError)
+    return chr(0xD800 + bad.end - bad.start), bad.end
+
+
+_WIDTH = "gatesh-width"
+codecs.register_error(_WIDTH, _width)
