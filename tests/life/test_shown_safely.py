@@ -24,8 +24,11 @@ from tests.life.people import signed
 
 # One of each way to deceive: erase, reorder, hide, join, imitate a space, and be nothing at all.
 NASTY = "\x1b\x9b\x00\r\b\x7f\x85\u00a0\u00ad\u034f\u061c\u115f\u180e\u200b\u200e\u2028\u202e\u2066" \
-        "\u2800\u3000\u3164\ufe0f\ufeff\uffa0\ufff9\ue000\U000e0041\U000e0100\ud800\udcff\U0010ffff"  # fmt: skip
-texts = st.text(st.one_of(st.characters(), st.sampled_from(NASTY)), max_size=20)
+        "\u2800\u3000\u3164\ufe0f\ufeff\uffa0\ufff9\ue000\U000e0041\U000e0100\udcff\U0010ffff"  # fmt: skip
+# Bytes that are not UTF-8 come as low surrogates; high ones are nobody's.
+texts = st.text(
+    st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(NASTY)), max_size=20
+)
 words = texts.filter(bool)
 
 WHEN = "2030-01-02T03:05:00Z"
