@@ -60,7 +60,7 @@ def asked(draw: Any) -> tuple[bytes, bytes]:
         "detail": draw(texts), "instead": draw(texts), "tags": [draw(texts)],
     }  # fmt: skip
     requester = {
-        "uid": 1, "gid": 1, "user": draw(texts), "person": draw(words), "agent": draw(texts),
+        "uid": 1, "gid": 1, "user": draw(texts), "person": draw(words), "agent": {"name": draw(words), "by": draw(texts)},
         "session": 1, "ancestry": [[7, draw(texts)]],
     }  # fmt: skip
     invocation = {
