@@ -122,6 +122,8 @@ class Case:
         names = [name for name, value in self.bound.items() if now[name] != value]
         if self.invocation.mode is Mode.FILE and self._script_again() != self.script:
             names.append("script")
+        if self.invocation.mode is not Mode.STDIN and _stdin_read(self.call.stdin) != self.stdin:
+            names.append("stdin")
         return names
 
     def _script_again(self) -> bytes | None:
@@ -168,6 +170,8 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
         judgement = replace(judgement, verdict=Verdict.ALLOW)  # to print its own complaint
     programs = judgement.verdict is Verdict.APPROVE  # to read them all is worth it for these
     bound = _bound(call, called, analysis, law, salt, programs=programs)
+    if programs and called.mode is not Mode.STDIN:
+        stdin = _stdin_read(call.stdin)  # for all others it is not worth reading
     return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
 
 
@@ -359,6 +363,16 @@ def _look(call: Call, path: str) -> list[CodeFile]:
 
 def _stdin_document(stdin: Stdin) -> dict[str, Any]:
     return {"kind": stdin.kind if stdin.kind in ("tty", "null") else "unseen"}
+
+
+def _stdin_read(stdin: Stdin) -> dict[str, Any]:
+    """Return what commands will read, by digest when it is a file; its position stays."""
+    if stdin.kind == "file":
+        try:
+            return {"kind": "file", "sha256": document.sha256(stdin.text())}
+        except (GateshError, OSError):
+            pass  # too large to be read for this, or only open for writing
+    return _stdin_document(stdin)
 
 
 def submitted(case: Case, id: str, keep: Callable[[bytes], str]) -> dict[str, Any]:

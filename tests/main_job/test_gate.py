@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from gatesh.document import sha256
 from gatesh.words import pending
 from tests.world import until
 
@@ -324,3 +325,33 @@ def test_what_the_shell_does_itself_is_not_bound_to_a_file(world):
     names = {os.path.basename(file["path"]) for file in files}
     assert names >= {"guarded", "bash", "env", "printf"}
     assert not names & {"echo", "[", "pwd"}
+
+
+def test_a_file_on_standard_input_is_part_of_what_is_approved(world):
+    """
+    `psql < change.sql` is approved for that change, and for no other put there meanwhile.
+    """
+    world.set_up()
+    world.program("guarded", "cat")
+    change = world.work / "change.sql"
+    change.write_bytes(b"first\nsecond\n")
+    with change.open("rb", buffering=0) as stdin:
+        stdin.read(6)
+        asking = world.start("-c", "guarded", stdin=stdin)
+        id = world.waiting()
+        (opened,) = world.entries("request.opened")
+        request = json.loads(world.blob(opened["request_sha256"]))
+        assert request["stdin"] == {"kind": "file", "sha256": sha256(b"second\n")}
+
+        change.write_bytes(b"first\nevil!!\n")
+        world.approve(id)
+        again = world.waiting()
+        assert again != id
+        change.write_bytes(b"first\nsecond\n")
+        world.reject(again)
+        assert asking.end().out == b""
+        assert "stdin" in world.entries("request.lapsed")[0]["why"]
+
+        asking = world.start("-c", "guarded", stdin=stdin)
+        world.approve(world.waiting())
+        assert asking.end().out == b"second\n"
