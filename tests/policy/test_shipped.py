@@ -132,6 +132,11 @@ curl https://api.twilio.com/status
 rsync -a --delete build/ site/
 split -l 100 data.csv
 cat a.txt | less
+rm -rf ~/.cache/pip
+chmod -R 777 uploads
+git config --global --add safe.directory /app
+terraform --version && kubectl --help && modprobe -V
+rm -rf `find . -name '*.pyc'`
 echo | openssl s_client -connect example.com:443
 python3 -c 'import requests; requests.post("http://api:8000/x", json={}); print(1)'
 python3 -c 'import subprocess,sys; subprocess.run([sys.executable, "app.py"])'
@@ -277,6 +282,8 @@ shell.bare-shell            bash -p
 shell.loads-code            aria2c --on-download-complete=./x https://e.example/a
 git.discard-work            git checkout HEAD a.c
 git.discard-work            git switch -qf main
+git.discard-work            git checkout -f -b topic
+shell.starts-shell          parallel bash -c 'rm -rf {}' ::: /
 clouds.services             nats stream purge ORDERS
 clouds.services             java -jar jenkins-cli.jar -s http://ci.example/ delete-job x
 shell.hidden-words          cat `xxd -r -ps <(echo 2f6574632f706173737764)`
