@@ -17,7 +17,7 @@ from gatesh import wire, words
 from gatesh.broker.relay import Relay
 from gatesh.broker.session import Session
 from gatesh.broker.stopping import kill_tree
-from gatesh.broker.surroundings import Peer, is_null, parent, same_description
+from gatesh.broker.surroundings import Peer, began, is_null, parent, same_description
 from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.transcript.recorder import Limits, Recorder
@@ -29,7 +29,7 @@ class Link:
     """One client, from its submission to its leave.  Implements `gatesh.caller.Client`.
 
     *lent* are its descriptors 0, 1 and 2, None where it had none; the link owns them.
-    *starter* is the process that started the client, None when that is init.
+    *starter* is (pid, start) of what the client was started for, None when nothing is known.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Link:
         running: Path,
         blobs: Blobs,
         limits: Limits,
-        starter: int | None = None,
+        starter: tuple[int, int] | None = None,
     ) -> None:
         self.sock = sock
         self.starter = starter
@@ -101,14 +101,14 @@ class Link:
         if self.starter is None:
             return False
         if self.watched < 0:
+            pid, start = self.starter
             try:
-                self.watched = os.pidfd_open(self.starter)
+                self.watched = os.pidfd_open(pid)
             except OSError:
-                pass
-            found = parent(self.peer.pid)
+                return True
             # Compared after opening: its number may be another process's by now.
-            if self.watched < 0 or found is None or found[0] != self.starter:
-                return found is None or found[0] != self.starter
+            if began(pid) != start:
+                return True
         poll = select.poll()
         poll.register(self.watched, select.POLLIN)
         return bool(poll.poll(0))

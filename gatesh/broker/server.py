@@ -16,7 +16,7 @@ from gatesh import wire, words
 from gatesh.broker import incoming
 from gatesh.broker.desk import Desk
 from gatesh.broker.link import Link
-from gatesh.broker.surroundings import Peer, peer_of
+from gatesh.broker.surroundings import Peer, peer_of, starter
 from gatesh.caller import Leave
 from gatesh.errors import GateshError, LedgerError
 from gatesh.gate import Gate
@@ -115,7 +115,7 @@ class Server:
             running=self.running,
             blobs=self.gate.blobs,
             limits=limits,
-            starter=chain[0][0] if chain else None,
+            starter=starter(chain),
         )
         with self.lock:
             self.links.add(link)

@@ -52,6 +52,30 @@ def parent(pid: int) -> tuple[int, str] | None:
     return int(rest.split()[1]), name.decode("utf-8", "replace")
 
 
+_SHELLS = frozenset(["bash", "sh", "dash", "zsh", "ksh", "fish", "busybox"])
+
+
+def began(pid: int) -> int | None:
+    """Return when *pid* was started, in ticks since boot; with it a pid names one process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b") ")[2].split()[19])
+    except OSError:
+        return None
+
+
+def starter(chain: tuple[tuple[int, str], ...]) -> tuple[int, int] | None:
+    """Return (pid, start) of who started a caller, from its ancestry; None when nobody is known.
+
+    Shells are passed over: `agent → sh -c 'gatesh … &'` is meant to outlive the `sh`.
+    """
+    for pid, name in chain:
+        if name not in _SHELLS:
+            since = began(pid)
+            return None if since is None else (pid, since)
+    return None
+
+
 def ancestry(pid: int) -> tuple[tuple[int, str], ...]:
     """Return (pid, name) of each parent of *pid*, nearest first, without init."""
     steps: list[tuple[int, str]] = []

@@ -258,7 +258,7 @@ def test_the_request_names_the_requester_as_the_kernel_does(world):
     asker = json.loads(world.gatesh("show", id, "--json").out)["request"]["requester"]
 
     assert asker["uid"] == os.geteuid()
-    assert asker["agent"] == "claude-code"
+    assert asker["agent"] == {"name": "claude-code", "by": "CLAUDECODE=1"}
     assert asker["ancestry"][0][0] == os.getpid()
     world.reject(id)
     asking.end()
@@ -355,3 +355,34 @@ def test_a_file_on_standard_input_is_part_of_what_is_approved(world):
         asking = world.start("-c", "guarded", stdin=stdin)
         world.approve(world.waiting())
         assert asking.end().out == b"second\n"
+
+
+@pytest.mark.parametrize("line", ["bash -s x", "sh -es -- x"])
+def test_a_shell_inside_does_not_run_the_callers_input_unseen(world, line):
+    """
+    The line is harmless, and the file it would be fed with is not: a person sees both.
+    """
+    world.set_up()
+    script = world.work / "h.sh"
+    script.write_text("guarded evil\n")
+    with script.open() as stdin:
+        asking = world.start("-c", line, stdin=stdin)
+        id = world.waiting()
+        world.reject(id)
+        assert asking.end().status == 126
+    (submitted,) = world.entries("command.submitted")
+    assert any("standard input" in f.get("detail", "") for f in submitted["findings"])
+    assert world.gatesh("-c", line).status == 0  # /dev/null
+
+
+def test_a_call_put_into_the_background_keeps_waiting(world):
+    """
+    `sh -c 'gatesh … &'` is meant to outlive that `sh`.
+    """
+    world.set_up()
+    world.start("-c", "gatesh -c 'guarded later' > out 2> err &", program="/bin/sh").end()
+    id = world.waiting()
+
+    world.approve(id)
+
+    until(lambda: (world.work / "out").read_text() == "guarded later\n")
