@@ -233,6 +233,7 @@ def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
         shell=called.name,
         inner=text(preamble.inner) if preamble else None,
         agent=preamble.agent if preamble else None,
+        stdin={"file": "a file", "pipe": "a pipe"}.get(call.stdin.kind),
     )
     if called.mode is Mode.UNKNOWN:
         unknown = Subject(

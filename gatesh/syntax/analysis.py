@@ -27,6 +27,7 @@ class Context:
     `read` is given absolute paths and returns the bytes of a regular file, None when
     there is none, and may raise `OSError` for one that is there but cannot be read or
     is too large.  `env` is the environment of the caller.  `shell` is bash, sh or zsh.
+    `stdin` is what a shell would read commands from that nobody types: "a file", "a pipe".
     """
 
     cwd: str
@@ -37,6 +38,7 @@ class Context:
     shell: str = "bash"
     inner: str | None = None
     agent: str | None = None
+    stdin: str | None = None
 
 
 def analyse(script: bytes, context: Context) -> Analysis:
@@ -78,6 +80,7 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
         positionals=tuple(known(value) for value in context.positionals),
     )
     follower = Follower(shell, collector, context.read)
+    follower.input = context.stdin
     reader = Reader(text)
     collector.budget = reader.budget
     whole = (0, len(text))

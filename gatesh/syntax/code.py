@@ -91,8 +91,11 @@ def from_stdin(call: Call, label: str, positionals: list[Field]) -> Output:
     """Follow what a shell reads from its standard input."""
     f = call.f
     stdin = f.stdin
-    if stdin is None:
-        return Output()  # the caller's own input: nothing of this line
+    if stdin is None:  # the caller's own input: nothing of this line
+        if f.input is not None:
+            why = f"{label} runs what it reads from {f.input}, its standard input"
+            f.finding(findings.DYNAMIC_CODE, call.span, why)
+        return Output()
     outer = f.shell
     f.shell = outer.child()
     f.shell.posix = call.name in tables.MAYBE_DASH
