@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatesh import document
 from gatesh.ledger import entry, note, tiles
 from gatesh.ledger.merkle import Head
 from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note, Signature
@@ -258,3 +259,12 @@ def test_the_example_of_the_specification():
     assert {t.level for t in found} == {ENTRIES, 0, 1, 2}
     assert all(tiles.belongs(t, 70_000) for t in found)
     assert not any(tiles.belongs(t, 70_001) for t in found if t.width == 112)
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1E400"])
+def test_a_number_nobody_can_hold_is_malformed(number):
+    """
+    Found by the property above: the audit must name such a line, not stop at it.
+    """
+    with pytest.raises(document.MalformedDocument):
+        document.read(b'{"a":' + number + b"}")

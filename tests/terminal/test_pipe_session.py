@@ -96,7 +96,6 @@ SAME = {
     "xtrace": "set -x\necho a\nf() { echo b; }\nf\ntrue | true\nset +x\necho c\n",
     "return and break": "return 3\necho $?\nbreak\necho $?\n",
     "carriage returns": "echo a\r\necho 'b\r'\n",
-    "nested shell reads on": "bash\necho in\nexit 4\necho outer $?\n",
     "while read": 'while read l; do echo "<$l>"; [ "$l" = q ] && break; done\na\nq\necho after\n',
     "persisting settings": "umask 027\numask\nshopt -s nullglob\necho *.zzz\nulimit -Sn 99\nulimit -Sn\n",
     "descriptors of a child": "sh -c 'cd /proc/self/fd; for f in *; do [ -e $f ] && echo $f; done'\n",
