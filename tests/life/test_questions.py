@@ -100,8 +100,8 @@ def test_somebody_at_a_terminal_answers_and_goes_on_waiting(world):
     decide(world, id)
 
     read_to(master, b"guarded \r\n")
-    os.close(master)
     assert call.wait() == 0
+    os.close(master)  # only now: a terminal that goes away hangs up on whoever is still leaving
 
 
 def read_to(terminal, mark):
