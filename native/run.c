@@ -135,19 +135,25 @@ static void release(struct canary *canary)
 /* Signals that the whole group got, all of them blocked and so remembered by the kernel. */
 static uint64_t ask(const struct canary *canary)
 {
+    struct pollfd answer = {canary->end, POLLIN, 0};
     uint64_t seen = 0;
-    int status, woken;
+    int status, woken = 0;
 
     if (canary->pid < 0)
         return 0;
-    /* Only SIGSTOP stops it.  What goes to a group reaches K before W, being younger: when K
-     * still stands, the SIGCONT that woke W was for W alone, and the one it sees is from here. */
-    woken = waitpid(canary->pid, &status, WNOHANG | WUNTRACED) > 0 && WIFSTOPPED(status);
-    if (woken)
-        kill(canary->pid, SIGCONT);
-    if (send(canary->end, "?", 1, MSG_NOSIGNAL) < 0
-        || RETRY(recv(canary->end, &seen, sizeof seen, MSG_WAITALL)) != sizeof seen)
+    if (send(canary->end, "?", 1, MSG_NOSIGNAL) < 0)
         return ~0ULL;  /* killed with the group */
+    /* Only SIGSTOP stops it.  What goes to a group reaches K before W, being younger: when K
+     * still stands, the SIGCONT that woke W was for W alone, and the one it sees is from here.
+     * Looked at again and again: on a busy machine K may come to its stop after W is back. */
+    do {
+        if (waitpid(canary->pid, &status, WNOHANG | WUNTRACED) > 0 && WIFSTOPPED(status)) {
+            woken = 1;
+            kill(canary->pid, SIGCONT);
+        }
+    } while (poll(&answer, 1, 5) == 0);
+    if (RETRY(recv(canary->end, &seen, sizeof seen, MSG_WAITALL)) != sizeof seen)
+        return ~0ULL;
     return woken ? seen & ~(1ULL << (SIGCONT - 1)) : seen;
 }
 

@@ -17,7 +17,7 @@ from gatesh import wire, words
 from gatesh.broker.relay import Relay
 from gatesh.broker.session import Session
 from gatesh.broker.stopping import kill_tree
-from gatesh.broker.surroundings import Peer, began, is_null, parent, same_description
+from gatesh.broker.surroundings import Peer, began, is_null, same_description
 from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.transcript.recorder import Limits, Recorder
@@ -315,16 +315,23 @@ class Link:
         return None
 
     def _watch(self, pid: int) -> None:
-        found = parent(pid)
-        if found is not None and found[0] != self.peer.pid:
-            found = parent(found[0])  # on a terminal, the shell is a child of its monitor
-        if found is None or found[0] != self.peer.pid:
-            return  # not a child of who asked: never signal a process on somebody's word
+        """Take *pid* for the shell that was started, if it belongs to whoever asked.
+
+        Its parent tells nothing when the client is killed before we have read this.  With the
+        account's own process, all that a lie can have killed is what the liar could kill.
+        """
         try:
-            self.shell = os.pidfd_open(pid)
-            self.shell_pid = pid
+            shell = os.pidfd_open(pid)
         except OSError:
-            self.shell = -1
+            return
+        try:
+            own = os.stat(f"/proc/{pid}").st_uid == self.peer.uid  # after opening: the same process
+        except OSError:
+            own = False
+        if own:
+            self.shell, self.shell_pid = shell, pid
+        else:
+            os.close(shell)
 
     def _end_without_client(self) -> tuple[int | None, int, str | None]:
         """The client was killed: so is its shell, as bash's own death would end it."""

@@ -159,7 +159,8 @@ def _pass_on(woken: int, canary: "Canary", shell: int) -> None:
     got = set(posix.read(woken, 4096)) - {_signal.SIGCHLD}
     early: set[int] = set()
     while got:
-        group = canary.ask()
+        group = canary.ask() | canary.ahead
+        canary.ahead = group - got  # told of by the canary before they have reached us
         try:
             more = set(posix.read(woken, 4096)) - {_signal.SIGCHLD}
         except BlockingIOError:
@@ -176,6 +177,7 @@ class Canary:
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
+        self.ahead: set[int] = set()
         ask, self._ask = posix.pipe2(posix.O_CLOEXEC)
         self._answer, answer = posix.pipe2(posix.O_CLOEXEC)
         self._pid = posix.fork()
@@ -199,15 +201,20 @@ class Canary:
         """Return the signals that reached the whole group since the last time."""
         woken = set()
         seen = b""
+        poll = select.poll()
+        poll.register(self._answer, select.POLLIN)
         try:
-            # Only SIGSTOP stops it.  What goes to a group reaches it before us, being younger:
-            # when it still stands, the SIGCONT that woke us was for us alone.
-            pid, status = posix.waitpid(self._pid, posix.WNOHANG | posix.WUNTRACED)
-            if pid and posix.WIFSTOPPED(status):
-                posix.kill(self._pid, _signal.SIGCONT)
-                woken = {int(_signal.SIGCONT)}
             posix.write(self._ask, b"?")
             while not seen.endswith(b"\0"):
+                # Only SIGSTOP stops it.  What goes to a group reaches it before us, being younger:
+                # when it still stands, the SIGCONT that woke us was for us alone.  Looked at again
+                # and again: on a busy machine it may come to its stop after we are back.
+                pid, status = posix.waitpid(self._pid, posix.WNOHANG | posix.WUNTRACED)
+                if pid and posix.WIFSTOPPED(status):
+                    posix.kill(self._pid, _signal.SIGCONT)
+                    woken = {int(_signal.SIGCONT)}
+                if not poll.poll(5):
+                    continue
                 part = posix.read(self._answer, 128)
                 if not part:
                     return set(map(int, ALL))  # killed with the group
