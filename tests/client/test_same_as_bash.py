@@ -189,9 +189,10 @@ def _held() -> dict[str, object]:
 
 def test_nothing_is_left_of_a_command_that_has_ended(shell):
     """No canary, no helper: a caller that counts processes finds none."""
+    mark = f"mark-{os.getpid()}-of-an-ended-command"  # other workers run this too
     for _ in range(5):
-        assert shell.run("-c", "true", "mark-of-an-ended-command").status == 0
-        assert running("mark-of-an-ended-command") == []
+        assert shell.run("-c", "true", mark).status == 0
+        assert running(mark) == []
 
 
 def test_output_is_complete_when_the_call_has_ended(shell):
