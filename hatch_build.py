@@ -43,7 +43,7 @@ class NativeClient(BuildHookInterface):  # type: ignore[type-arg]
             self.app.display_warning("no C compiler: gatesh will start through a Python script")
             with open(program, "w", encoding="ascii") as script:
                 script.write(FALLBACK)
-            os.chmod(program, 0o755)
+            os.chmod(program, 0o755)  # noqa: S103
         build_data["shared_scripts"][program] = "gatesh"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
