@@ -255,6 +255,7 @@ def _analyse(call: Call, called: Invocation, script: bytes) -> Analysis:
 
 
 _EXPANDS = re.compile(rb"[$`]")
+_ENDS_QUOTES = re.compile(rb"[\"'\\\n]")
 
 
 def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
@@ -272,7 +273,7 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
     if named and not called.interactive:
         if _EXPANDS.search(named):
             # bash expands the value before it takes it for a path: `$(…)` in it is code too.
-            found.append(("BASH_ENV", b'. "%s"' % named.replace(b'"', b'\\"')))
+            found.append(("BASH_ENV", _within_quotes(b". ", named)))
         else:
             path = posixpath.join(str(call.cwd()["path"]), requests.text_of(named))
             code = _code(call, path)
@@ -280,12 +281,22 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
                 found.append((f"BASH_ENV={requests.text_of(named)}", code))
     trace = call.env.get(b"PS4", b"")
     if _EXPANDS.search(trace):  # printed, and so expanded, for each command under `set -x`
-        found.append(("PS4", b': "%s"' % trace.replace(b'"', b'\\"')))
+        found.append(("PS4", _within_quotes(b": ", trace)))
     for name, value in call.env.items():
         if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):
             function = name[len(b"BASH_FUNC_") :].removesuffix(b"%%")
             found.append((f"exported function {requests.text_of(function)}", value[3:]))
     return found
+
+
+def _within_quotes(command: bytes, value: bytes) -> bytes:
+    """Return code that expands *value* as bash does, or code nobody can read.
+
+    A value that could end the quotes we put around it (`\\" '$(…)'`) would hide what it runs.
+    """
+    if _ENDS_QUOTES.search(value):
+        return b"("
+    return command + b'"' + value + b'"'
 
 
 def _situation(call: Call) -> Situation:

@@ -1,7 +1,7 @@
 """The first Python that runs: find the package, then hand over to `gatesh.__main__`.
 
-Called by the launcher as `python -I -S front.py IGNORED ARGV0 ARG…`; IGNORED is a
-hexadecimal mask of the signals that were ignored when the launcher started.
+Called by the native client as `python -I -S front.py IGNORED ARGV0 ARG…`; IGNORED is a
+hexadecimal mask of the signals that were ignored when that one started.
 """
 
 import sys

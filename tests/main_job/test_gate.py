@@ -273,8 +273,19 @@ def test_the_request_names_the_requester_as_the_kernel_does(world):
         {"BASH_ENV": "$HERE/start", "HERE": "{work}"},
         {"BASH_FUNC_ls%%": "() { guarded x\n}"},
         {"PS4": "$(guarded x)", "SHELLOPTS": "xtrace"},
+        {"BASH_ENV": "\\\" '$(guarded x)'"},
+        {"PS4": "\\\" '$(guarded x)'", "SHELLOPTS": "xtrace"},
     ],
-    ids=["substitution", "backquotes", "a file", "a file by variable", "a function", "a trace"],
+    ids=[
+        "substitution",
+        "backquotes",
+        "a file",
+        "a file by variable",
+        "a function",
+        "a trace",
+        "quotes that would end ours",
+        "quotes in a trace",
+    ],
 )
 def test_code_that_comes_in_the_environment_is_judged_too(world, variables):
     """
