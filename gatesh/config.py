@@ -154,19 +154,33 @@ def load(path: Path) -> Config:
 
     Raises `ConfigError` naming every problem in it, one a line.
     """
+    return from_given(given(text_of(path), path), path)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of the settings in *path*, an empty one when there is no such file."""
     try:
         refuse_if_others_can_write(path)
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError:
-        return Config()
+        return ""
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path}: cannot be read: {problem}") from None
+
+
+def given(text: str, path: Path) -> dict[str, Any]:
+    """Return the settings that *text* gives, as they stand there; *path* is for problems."""
     try:
-        given = yaml.safe_load(text) or {}
-    except yaml.YAMLError as problem:
+        found = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, RecursionError) as problem:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(problem).split())}") from None
-    if not isinstance(given, dict):
+    if not isinstance(found, dict):
         raise ConfigError(f"{path}: expected `name: value` lines")
+    return found
+
+
+def from_given(given: Mapping[str, Any], path: Path) -> Config:
+    """Return what *given* means, defaults filled in; raise `ConfigError` with every problem."""
     problems: list[str] = []
     read: dict[str, Any] = {}
     for name, value in given.items():
@@ -182,6 +196,24 @@ def load(path: Path) -> Config:
     if problems:
         raise ConfigError("\n".join(problems))
     return dataclasses.replace(Config(), **read)
+
+
+# What anybody may change who may write the file: it neither lets anything through nor hides it.
+HARMLESS = frozenset({"hold"})
+
+
+def law_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of *given* that a second person has to approve, without mere defaults.
+
+    For settings that `from_given` has taken.  Comments, order and spelling are not in it.
+    """
+    usual = Config()
+    found = {}
+    for name, value in given.items():
+        means = _READERS[name](value)
+        if name not in HARMLESS and any(getattr(usual, k) != v for k, v in means.items()):
+            found[name] = value
+    return found
 
 
 def _default(value: Any) -> dict[str, Any]:

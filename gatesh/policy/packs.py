@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,15 @@ _AUTHORITY = {"shipped": 1, "user": 2, "system": 3}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A directory of rule files: `shipped`, `system`, `user`, `project`, in this order."""
+    """A directory of rule files: `shipped`, `system`, `user`, `project`, in this order.
+
+    `contents`, by path below the directory, stand for what lies there: rules in force need not
+    be those on disk.
+    """
 
     name: str
     directory: Path
+    contents: Mapping[str, bytes] | None = None
 
     @property
     def authority(self) -> int:
@@ -64,8 +69,8 @@ def load(
     files: list[CodeFile] = []
     defaults = [(default, _AUTHORITY.get(default_layer, 0))]
     for layer in layers:
-        for file in _files(layer, problems):
-            found = _read(file, layer, problems, files)
+        for file, data in _contents(layer, problems):
+            found = _read(file, data, layer, problems, files)
             rules += found.rules
             if found.default is not None:
                 defaults.append((found.default, layer.authority))
@@ -87,7 +92,36 @@ def load(
         raise ConfigError(str(problem), hint="split or shorten the largest patterns") from None
 
 
+def snapshot(layer: Layer) -> Layer:
+    """Return *layer* with what lies in its directory now, read once.
+
+    Raises `ConfigError` for files and directories that must not be read as rules.
+    """
+    problems: list[str] = []
+    found = {
+        path.relative_to(layer.directory).as_posix(): data
+        for path, data in _contents(layer, problems)
+    }
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Layer(layer.name, layer.directory, found)
+
+
 # ---- files ------------------------------------------------------------------
+
+
+def _contents(layer: Layer, problems: list[str]) -> Iterator[tuple[Path, bytes]]:
+    """Yield the rule files of *layer* with their bytes, in the order of their names."""
+    if layer.contents is not None:
+        for name in sorted(layer.contents):
+            yield layer.directory / name, layer.contents[name]
+        return
+    for path in _files(layer, problems):
+        try:
+            yield path, _bytes(path)
+        except (_Unsafe, OSError) as problem:
+            said = problem.strerror if isinstance(problem, OSError) else problem
+            problems.append(f"{path}: cannot be used: {said}")
 
 
 def _files(layer: Layer, problems: list[str]) -> list[Path]:
@@ -124,16 +158,16 @@ def _nobody_else_writes(status: os.stat_result, what: str) -> None:
         raise _Unsafe(f"{what} can be written by others; run chmod go-w on it")
 
 
-def _read(path: Path, layer: Layer, problems: list[str], files: list[CodeFile]) -> reading.RuleFile:
+def _read(
+    path: Path, data: bytes, layer: Layer, problems: list[str], files: list[CodeFile]
+) -> reading.RuleFile:
     shown = str(path)
     if layer.name == "shipped":
         shown = str(Path("rules") / path.relative_to(layer.directory))
     try:
-        data = _bytes(path)
         text = _decoded(data)
-    except (_Unsafe, OSError) as problem:
-        said = problem.strerror if isinstance(problem, OSError) else problem
-        problems.append(f"{path}: cannot be used: {said}")
+    except _Unsafe as problem:
+        problems.append(f"{path}: cannot be used: {problem}")
         return reading.RuleFile()
     files.append(CodeFile(str(path), document.sha256(data), len(data)))
     found = reading.read(text, file=shown, layer=layer.name)
