@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gatesh.approval.lifecycle import RequestState
-from gatesh.case import Case, Law
+from gatesh.call import Law
+from gatesh.case import Case
 from gatesh.syntax.agents import UNKNOWN, by_environment
 
 

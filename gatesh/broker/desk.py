@@ -36,6 +36,7 @@ class Desk:
 
     def __init__(self, gate: Gate, stop: Callable[[], None], running: Path) -> None:
         self.gate = gate
+        self.docket = gate.docket
         self.running = running  # where the output of running commands is
         self.stop_server = stop
         self.facts: dict[str, Any] = {}  # more that `status` tells
@@ -90,8 +91,8 @@ class Desk:
 
     def status(self, _question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Who this broker is and what it is doing."""
-        head = self.gate.ledger.head
-        law = self.gate.law()
+        head = self.docket.ledger.head
+        law = self.docket.law()
         with self.gate.lock:
             running = sorted(self.gate.running)
         return {
@@ -99,11 +100,11 @@ class Desk:
             "version": __version__,
             "pid": os.getpid(),
             "inside": self._inside(peer),
-            "origin": self.gate.origin,
+            "origin": self.docket.origin,
             "size": head.size,
             "root": base64.b64encode(head.root).decode(),
             "running": running,
-            "waiting": self.gate.bells.waiting(),
+            "waiting": self.docket.bells.waiting(),
             "rules": len(law.policy.rules),
             "rules_broken": law.policy.problems,
             "people": sorted(law.roster.people),
@@ -113,14 +114,14 @@ class Desk:
 
     def pending(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """Every request that somebody can still answer, oldest first."""
-        now = self.gate.clock()
-        with self.gate.lock:
-            states = list(self.gate.states.open())
+        now = self.docket.clock()
+        with self.docket.lock:
+            states = list(self.docket.states.open())
         found = [s.at(now) for s in states]
         return {"pending": [self._summary(s) for s in found if s.state in OPEN]}
 
     def _summary(self, state: RequestState) -> dict[str, Any]:
-        asked = state.document or self.gate.request(state.request_sha256)
+        asked = state.document or self.docket.request(state.request_sha256)
         return {
             "id": state.id,
             "state": state.state,
@@ -134,20 +135,20 @@ class Desk:
             "findings": asked["findings"],
             "system": asked["system"],
             "need": asked["need"],
-            "missing": state.missing(self.gate.law().roster),
+            "missing": state.missing(self.docket.law().roster),
             "opened": asked["opened"],
             "approve_by": asked["approve_by"],
             "approved_by": [answer.by for answer in state.approvals],
-            "waiting": self.gate.bells.waiting().get(state.id, 0),
+            "waiting": self.docket.bells.waiting().get(state.id, 0),
         }
 
     def request(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """One request: its document, byte for byte, and what became of it."""
-        state = self.gate.state(_id(question))
-        document = self.gate.blobs.get(state.request_sha256)
+        state = self.docket.state(_id(question))
+        document = self.docket.blobs.get(state.request_sha256)
         answers = []
         for answer in state.answers:
-            found = self.gate.decision(answer)
+            found = self.docket.decision(answer)
             answers.append(
                 {
                     "by": found.by,
@@ -158,13 +159,13 @@ class Desk:
                     "revision": answer.revision,
                 }
             )
-        script = self.gate.request(state.request_sha256)["script_sha256"]
+        script = self.docket.request(state.request_sha256)["script_sha256"]
         return {
             "request": document.decode("ascii"),
-            "script": _b64(self.gate.blobs.get(script)),
+            "script": _b64(self.docket.blobs.get(script)),
             "files": self._contents(document),
             "answers": answers,
-            "earlier": [self.gate.blobs.get(old).decode("ascii") for old in state.earlier],
+            "earlier": [self.docket.blobs.get(old).decode("ascii") for old in state.earlier],
             **{k: v for k, v in self._summary(state).items() if k != "script"},
         }
 
@@ -175,7 +176,7 @@ class Desk:
         for file in requests.read(document)["files"]:
             try:
                 if 0 < file["size"] <= left:
-                    found[file["sha256"]] = _b64(self.gate.blobs.get(file["sha256"]))
+                    found[file["sha256"]] = _b64(self.docket.blobs.get(file["sha256"]))
                     left -= file["size"]
             except NotFound:
                 continue  # a program: known by its digest alone
@@ -183,13 +184,13 @@ class Desk:
 
     def blob(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """The bytes with this SHA-256."""
-        return {"data": _b64(self.gate.blobs.get(str(question["sha256"])))}
+        return {"data": _b64(self.docket.blobs.get(str(question["sha256"])))}
 
     def head(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """The newest checkpoint, and proof that it continues the one the asker remembers."""
-        checkpoint, size, vkey = self.gate.ledger.signed_head()
+        checkpoint, size, vkey = self.docket.ledger.signed_head()
         since = int(question.get("since") or 0)
-        proof = self.gate.ledger.consistency(since, size) if 0 < since <= size else []
+        proof = self.docket.ledger.consistency(since, size) if 0 < since <= size else []
         return {
             "checkpoint": checkpoint.decode(),
             "vkey": vkey,
@@ -199,30 +200,30 @@ class Desk:
 
     def roster(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """Who may answer, and with which keys."""
-        return {"roster": self.gate.law().roster.document()}
+        return {"roster": self.docket.law().roster.document()}
 
     def wait(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """The state of a request; the asker asks again until it changes."""
-        state = self.gate.state(_id(question))
+        state = self.docket.state(_id(question))
         return self._summary(state)
 
     def arrived(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Whether the asking account has submitted one of these scripts since that entry."""
-        size = self.gate.ledger.head.size
+        size = self.docket.ledger.head.size
         start = max(int(question["since"]), size - MOST_ENTRIES)
         return {
             "arrived": any(
                 entry["type"] == "command.submitted"
                 and entry["script_sha256"] in question["scripts"]
                 and entry["requester"]["uid"] == peer.uid
-                for entry in self.gate.ledger.entries(max(0, start))
+                for entry in self.docket.ledger.entries(max(0, start))
             )
         }
 
     def changes(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """What waits and what runs, once anything is another than at version `seen`."""
         seen, seconds = int(question.get("seen") or 0), float(question.get("seconds") or 0)
-        version = overseeing.await_change(self.gate, seen, seconds)
+        version = overseeing.await_change(self.docket, seen, seconds)
         with self.gate.lock:
             running = sorted(self.gate.running)
         return {"version": version, "running": running, **self.pending(question, peer)}
@@ -230,9 +231,9 @@ class Desk:
     def output(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """What a running command prints, for those who have approved it."""
         id = _id(question)
-        overseeing.overseer(self.gate, id, peer)
+        overseeing.overseer(self.docket, id, peer)
         at, seconds = dict(question.get("at") or {}), float(question.get("seconds") or 0)
-        return overseeing.output(self.gate, self.running, id, at, seconds)
+        return overseeing.output(self.docket, self.running, id, at, seconds)
 
     # ---- changing ---------------------------------------------------------------
 
@@ -244,10 +245,10 @@ class Desk:
                 why="inside-gate",
                 hint="use a terminal of your own",
             )
-        accepted = self.gate.decide(
+        accepted = self.docket.decide(
             question["decision"].encode("ascii"), question["signature"].encode("ascii")
         )
-        state = self.gate.state(accepted.id)
+        state = self.docket.state(accepted.id)
         return {**self._summary(state), "decision": accepted.decision, "by": accepted.by}
 
     def _inside(self, peer: Peer) -> bool:
@@ -259,19 +260,19 @@ class Desk:
     def cancel(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Withdraw a request of the asking account."""
         id = _id(question)
-        self.gate.cancel(id, peer.uid)
-        return self._summary(self.gate.state(id))
+        self.docket.cancel(id, peer.uid)
+        return self._summary(self.docket.state(id))
 
     def answer(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Answer what was asked about a request of the asking account."""
         id = _id(question)
-        self.gate.answer(id, peer.uid, str(question.get("text", "")))
-        return self._summary(self.gate.state(id))
+        self.docket.answer(id, peer.uid, str(question.get("text", "")))
+        return self._summary(self.docket.state(id))
 
     def kill(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Kill a running command, for those who have approved it."""
         id = _id(question)
-        by = overseeing.overseer(self.gate, id, peer)
+        by = overseeing.overseer(self.docket, id, peer)
         self.gate.kill(id, by)
         return {"id": id, "by": by}
 

@@ -12,7 +12,7 @@ from gatesh.broker import surroundings
 from gatesh.broker.programs import identify
 from gatesh.broker.refusal import refused
 from gatesh.broker.surroundings import Peer
-from gatesh.case import Call, Stdin
+from gatesh.call import Call, Stdin
 from gatesh.errors import GateshError
 from gatesh.model import Requester
 from gatesh.syntax.agents import by_environment, mark_of

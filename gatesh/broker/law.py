@@ -11,7 +11,7 @@ from typing import Any
 from gatesh import config
 from gatesh.approval import rosterfile
 from gatesh.approval.roster import Roster
-from gatesh.case import Law
+from gatesh.call import Law
 from gatesh.config import Config, Places
 from gatesh.errors import GateshError
 from gatesh.policy.engine import Policy

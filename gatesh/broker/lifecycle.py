@@ -27,6 +27,7 @@ from gatesh.broker.push import pushing
 from gatesh.broker.server import BACKLOG, Server
 from gatesh.config import Places, refuse_if_others_can_write
 from gatesh.config import load as load_config
+from gatesh.docket import Docket
 from gatesh.errors import ConfigError, GateshError, LedgerError, render
 from gatesh.gate import Gate
 from gatesh.keys.logkey import LogKey
@@ -134,25 +135,26 @@ def _open(places: Places) -> Iterator[Server]:
     clean = False
     try:
         blobs = Blobs(places.state / "blobs")
-        gate = _gate(places, key, ledger, blobs)
-        notifier = _telling(gate, key.secret("webhooks"))
+        docket = _docket(places, key, ledger, blobs)
+        notifier = _telling(docket, key.secret("webhooks"))
         running = places.state / "running"
-        _settle_losses(gate, running)
+        _settle_losses(docket, running)
         sweep(places.run)
-        with pushing(ledger.signed_head, lambda: gate.law().config):
+        with pushing(ledger.signed_head, lambda: docket.law().config):
             with _listening(places) as listener:
+                gate = Gate(docket, salt=key.secret("environment"))
                 server = Server(gate, listener, running, guarded=places.guarded)
                 server.desk.facts["webhook_key"] = notifier.public
                 yield server
                 clean = True
-            _farewell(gate)
+            _farewell(docket)
     finally:
         ledger.close()
         log.info("stopped%s", "" if clean else ", not cleanly")
 
 
-def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
-    """Return the gate, with every state computed from the log."""
+def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Docket:
+    """Return the docket, with every state computed from the log."""
     states = States()
     last: dict[str, Any] = {}
 
@@ -165,23 +167,22 @@ def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
         states.apply(entry, document)
         last = entry
     law = LawBook(places, ledger.append)
-    gate = Gate(
+    docket = Docket(
         ledger=ledger,
         blobs=blobs,
         law=law.current,
         states=states,
         origin=key.origin,
         boot_id=surroundings.boot_id(),
-        salt=key.secret("environment"),
         clock=now,
     )
-    ledger.observe = gate.observe
+    ledger.observe = docket.observe
     ledger.append(
         [
             {
                 "type": "broker.started",
                 "version": __version__,
-                "boot_id": gate.boot_id,
+                "boot_id": docket.boot_id,
                 "pid": os.getpid(),
                 "clean": last.get("type") in ("broker.stopped", "ledger.opened"),
                 "open": [state.id for state in states.open()],
@@ -190,25 +191,25 @@ def _gate(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Gate:
         ]
     )
     law.current()
-    return gate
+    return docket
 
 
-def _telling(gate: Gate, seed: bytes) -> Notifier:
+def _telling(docket: Docket, seed: bytes) -> Notifier:
     """Tell people of requests from now on, and webhooks once more of those that still wait."""
-    notifier = Notifier(gate.blobs.get, lambda: gate.law().config, seed)
-    for state in gate.states.open():
+    notifier = Notifier(docket.blobs.get, lambda: docket.law().config, seed)
+    for state in docket.states.open():
         if state.state == "pending":
             notifier.put_again(state.request_sha256)
-    gate.tell = notifier.put
+    docket.tell = notifier.put
     notifier.start()
     return notifier
 
 
-def _settle_losses(gate: Gate, running: Path) -> None:
+def _settle_losses(docket: Docket, running: Path) -> None:
     """Say of each command that the last broker left running that nobody knows its end."""
     running.mkdir(mode=0o700, exist_ok=True)
-    redact = gate.law().config.redact
-    for id in sorted(command.id for command in gate.states.unfinished()):
+    redact = docket.law().config.redact
+    for id in sorted(command.id for command in docket.states.unfinished()):
         entry: dict[str, Any] = {
             "type": "command.lost",
             "id": id,
@@ -217,25 +218,25 @@ def _settle_losses(gate: Gate, running: Path) -> None:
         if (running / id).is_dir():
             # What was in its memory is gone: the last of timing, the end of a long stream.
             entry["complete"] = False
-            entry["streams"] = salvage(running / id, gate.blobs.adopt, redact=redact)
-        gate.ledger.append([entry])
+            entry["streams"] = salvage(running / id, docket.blobs.adopt, redact=redact)
+        docket.ledger.append([entry])
     for left in running.iterdir():
-        salvage(left, gate.blobs.adopt, redact=redact)  # never started: kept, by digest only
+        salvage(left, docket.blobs.adopt, redact=redact)  # never started: kept, by digest only
 
 
-def _farewell(gate: Gate) -> None:
+def _farewell(docket: Docket) -> None:
     try:
-        with gate.lock:
-            unfinished = sorted(command.id for command in gate.states.unfinished())
+        with docket.lock:
+            unfinished = sorted(command.id for command in docket.states.unfinished())
         # Nothing comes behind it: a thread that is late finds the log closed.
-        gate.ledger.close(
+        docket.ledger.close(
             {
                 "type": "broker.stopped",
                 "version": __version__,
-                "boot_id": gate.boot_id,
+                "boot_id": docket.boot_id,
                 "pid": os.getpid(),
                 "clean": True,
-                "open": [state.id for state in gate.states.open()],
+                "open": [state.id for state in docket.states.open()],
                 "running": unfinished,
             }
         )

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gatesh.broker.surroundings import Peer
+from gatesh.docket import Docket
 from gatesh.errors import NotFound, Refused
-from gatesh.gate import Gate
 from gatesh.model import show_id
 
 LONGEST_S = 25.0
@@ -25,14 +25,14 @@ STREAMS = ("stdout", "stderr", "tty")
 PART = 4 << 20  # bytes of one stream in one answer
 
 
-def overseer(gate: Gate, id: str, peer: Peer) -> str:
+def overseer(docket: Docket, id: str, peer: Peer) -> str:
     """Return by what name *peer* may watch and stop the command *id*; raise `Refused`.
 
     Whoever approved it may, and the account that everything here runs under.
     """
-    state = gate.states.get(id)
+    state = docket.states.get(id)
     approvers = {a.by for a in state.answers if a.decision == "approve"} if state else set()
-    person = gate.law().roster.person_of_account(peer.user)
+    person = docket.law().roster.person_of_account(peer.user)
     if person is not None and person in approvers:
         return person
     if peer.uid in (0, os.geteuid()):
@@ -40,19 +40,19 @@ def overseer(gate: Gate, id: str, peer: Peer) -> str:
     raise Refused(f"you have not approved {show_id(id)}", why="not-yours")
 
 
-def await_change(gate: Gate, seen: int, seconds: float) -> int:
+def await_change(docket: Docket, seen: int, seconds: float) -> int:
     """Return the present version of everything, once it is another than *seen* or time is up."""
     deadline = time.monotonic() + min(seconds, LONGEST_S)
-    with gate.bells.inbox() as bell:
+    with docket.bells.inbox() as bell:
         poll = select.poll()
         poll.register(bell, select.POLLIN)
-        while gate.bells.version == seen and (left := deadline - time.monotonic()) > 0:
+        while docket.bells.version == seen and (left := deadline - time.monotonic()) > 0:
             poll.poll(int(left * 1000) + 1)
-    return gate.bells.version
+    return docket.bells.version
 
 
 def output(
-    gate: Gate, directory: Path, id: str, at: Mapping[str, int], seconds: float
+    docket: Docket, directory: Path, id: str, at: Mapping[str, int], seconds: float
 ) -> dict[str, Any]:
     """Return what the command *id* has printed beyond the offsets *at*, as soon as there is some.
 
@@ -61,9 +61,9 @@ def output(
     """
     deadline = time.monotonic() + min(seconds, LONGEST_S)
     while True:
-        with gate.lock:  # by the log: between its end and the entry that says so it still runs
-            running = any(command.id == id for command in gate.states.unfinished())
-        parts = dict(_beyond(gate, directory / id, id, at, running))
+        with docket.lock:  # by the log: between its end and the entry that says so it still runs
+            running = any(command.id == id for command in docket.states.unfinished())
+        parts = dict(_beyond(docket, directory / id, id, at, running))
         more = any(len(part) == PART for part in parts.values())
         if parts or not running or time.monotonic() >= deadline:
             encoded = {name: base64.b64encode(part).decode() for name, part in parts.items()}
@@ -72,9 +72,9 @@ def output(
 
 
 def _beyond(
-    gate: Gate, directory: Path, id: str, at: Mapping[str, int], running: bool
+    docket: Docket, directory: Path, id: str, at: Mapping[str, int], running: bool
 ) -> Iterator[tuple[str, bytes]]:
-    found: Mapping[str, Any] = {} if running else _recorded(gate, id)
+    found: Mapping[str, Any] = {} if running else _recorded(docket, id)
     for name in STREAMS:
         since = max(0, int(at.get(name, 0)))
         part = b""
@@ -89,15 +89,15 @@ def _beyond(
             # A stream too long to be kept whole goes on in `gatesh replay`, which says so.
             kept = stream["kept"]
             digest = stream["sha256"] if kept == "all" else kept["head"][1]
-            part = gate.blobs.get(digest)[since : since + PART]
+            part = docket.blobs.get(digest)[since : since + PART]
         if part:
             yield name, part
 
 
-def _recorded(gate: Gate, id: str) -> Mapping[str, Any]:
+def _recorded(docket: Docket, id: str) -> Mapping[str, Any]:
     """Return the streams of a command that has just ended; raise `NotFound`."""
-    size = gate.ledger.head.size
-    for entry in gate.ledger.entries(max(0, size - 512)):
+    size = docket.ledger.head.size
+    for entry in docket.ledger.entries(max(0, size - 512)):
         if entry.get("id") == id and entry["type"] in ("command.finished", "command.lost"):
             streams: Mapping[str, Any] = entry.get("streams") or {}
             return streams

@@ -97,7 +97,7 @@ class Server:
                 log.exception("a bug while serving a connection")
 
     def _call(self, sock: socket.socket, peer: Peer, body: bytes, fds: list[int]) -> None:
-        law = self.gate.law()
+        law = self.gate.docket.law()
         limits = Limits(law.config.head_bytes, law.config.tail_bytes, law.config.redact)
         lent: list[int | None] = list(fds)
         call = None
@@ -113,7 +113,7 @@ class Server:
             peer,
             lent,
             running=self.running,
-            blobs=self.gate.blobs,
+            blobs=self.gate.docket.blobs,
             limits=limits,
             starter=starter(chain),
         )
@@ -148,16 +148,16 @@ class Server:
                 self.links.discard(link)
 
     def _keep_time(self) -> None:
-        size = self.gate.ledger.head.size
+        size = self.gate.docket.ledger.head.size
         while True:
             time.sleep(1)
             try:
-                self.gate.expire()
-                now = self.gate.ledger.head.size
+                self.gate.docket.expire()
+                now = self.gate.docket.ledger.head.size
                 if now != size:
                     size, self.last_entry = now, time.monotonic()
                 elif time.monotonic() - self.last_entry >= HEARTBEAT_S:
-                    self.gate.ledger.append([{"type": "heartbeat"}])
+                    self.gate.docket.ledger.append([{"type": "heartbeat"}])
             except LedgerFull as full:
                 log.error("the log is full: %s", full)
             except LedgerError as problem:

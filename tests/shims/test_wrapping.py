@@ -9,7 +9,8 @@ import pytest
 
 from gatesh.approval.roster import Roster
 from gatesh.bridge import bash_env
-from gatesh.case import Call, Law, Stdin, consider
+from gatesh.call import Call, Law, Stdin
+from gatesh.case import consider
 from gatesh.config import Config, shipped_rules
 from gatesh.model import Requester, Verdict
 from gatesh.policy.packs import Layer, load

@@ -1,0 +1,71 @@
+"""One call of the shell as it arrived, and the law it is judged under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatesh.approval.request import text_of
+from gatesh.approval.roster import Roster
+from gatesh.config import Config
+from gatesh.model import CodeFile, Invocation, Mode, Requester
+from gatesh.policy.engine import Policy
+from gatesh.policy.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What holds at this moment: settings, rules, people."""
+
+    config: Config
+    policy: Policy
+    roster: Roster
+
+    def as_document(self) -> dict[str, str]:
+        """Return the digests that a request is bound to."""
+        return {"rules": self.policy.sha256, "roster": self.roster.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class Stdin:
+    """What the caller's standard input is; `text` reads it all when commands come from there."""
+
+    kind: str  # tty | null | file | pipe | closed
+    text: Callable[[], bytes]
+    live: bool = False  # a pipe or socket: commands may still come, one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it arrived.  `cwd` and `read` look again each time they are called."""
+
+    argv: tuple[bytes, ...]
+    env: Mapping[bytes, bytes]
+    requester: Requester
+    host: str
+    stdin: Stdin
+    cwd: Callable[[], Mapping[str, Any]]
+    read: Callable[[str], bytes | None]  # a regular file's bytes, by absolute path
+    # (pid, program) of the caller and of each parent above it, as the kernel has them now
+    lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
+    identify: Callable[[str], CodeFile | None] = lambda _: None  # a program, by absolute path
+    command: bytes | None = None  # one command of a session, which this call has started
+    # (shell, options, script): would it refuse to run any of it?
+    refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
+
+    def situation(self) -> Situation:
+        """Return what the `when:` of a rule can ask about."""
+        return Situation(
+            user=self.requester.user,
+            person=self.requester.person,
+            agent=self.requester.agent,
+            cwd=str(self.cwd()["path"]),
+            host=self.host,
+            env={text_of(name): text_of(value) for name, value in self.env.items()},
+        )
+
+
+def is_live(call: Call, called: Invocation) -> bool:
+    """Tell whether the shell takes commands from a pipe, so that each is judged by itself."""
+    return called.mode is Mode.STDIN and called.name == "bash" and call.stdin.live

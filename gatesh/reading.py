@@ -1,0 +1,128 @@
+"""Reading what a call would run: the script itself, and all the code that comes before it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import replace
+
+from gatesh.approval.request import text_of
+from gatesh.bridge import is_bridge
+from gatesh.call import Call
+from gatesh.errors import GateshError
+from gatesh.model import Analysis, Invocation, Kind, Mode, Span, Subject
+from gatesh.syntax import Context, analyse
+from gatesh.syntax.agents import recognise
+from gatesh.wrapping import settle
+
+
+def find_script(call: Call, called: Invocation) -> tuple[str, bytes] | None:
+    """Return (absolute path, bytes) of the script file as bash looks for it.
+
+    First as named, from the working directory; a bare name also along PATH.
+    """
+    name = text_of(called.path or b"")
+    places = [posixpath.join(str(call.cwd()["path"]), name)]
+    if "/" not in name:
+        path = text_of(call.env.get(b"PATH", b""))
+        places += [posixpath.join(place or ".", name) for place in path.split(":")]
+    for place in places:
+        content = _code(call, place)
+        if content is not None:
+            return place, content
+    return None
+
+
+def _code(call: Call, path: str) -> bytes | None:
+    """Return what *path* holds, None when it is not there; refuse what nobody can look at."""
+    try:
+        return call.read(path)
+    except OSError as problem:
+        raise GateshError(
+            f"{path} would be run and cannot be read: {problem.strerror}",
+            hint="make it a readable file of at most 16 MiB",
+        ) from None
+
+
+def analysis(call: Call, called: Invocation, script: bytes) -> Analysis:
+    """Find out what *script* and everything read before it would do."""
+    preamble = recognise(
+        script,
+        argv=call.argv,
+        zero=called.zero,
+        positionals=called.positionals,
+        env=call.env,
+    )
+    context = Context(
+        cwd=str(call.cwd()["path"]),
+        env={text_of(name): text_of(value) for name, value in call.env.items()},
+        read=call.read,
+        zero=text_of(called.zero or b"bash"),
+        positionals=tuple(text_of(word) for word in called.positionals),
+        shell=called.name,
+        inner=text_of(preamble.inner) if preamble else None,
+        agent=preamble.agent if preamble else None,
+        stdin={"file": "a file", "pipe": "a pipe"}.get(call.stdin.kind),
+    )
+    if called.mode is Mode.UNKNOWN:
+        unknown = Subject(
+            Kind.FINDING, "opaque", Span(0, len(script)), detail=called.problem or "unknown call"
+        )
+        return Analysis(script, (unknown,))
+    found = settle(analyse(script, context), preamble, context)
+    for label, code in _before(call, called):
+        more = analyse(code, replace(context, inner=None, agent=None))
+        outside = tuple(
+            replace(s, span=Span(0, 0), inside=(label, *s.inside)) for s in more.subjects
+        )
+        found = replace(
+            found,
+            subjects=found.subjects + outside,
+            files=found.files + more.files,
+        )
+    return found
+
+
+_EXPANDS = re.compile(rb"[$`]")
+_ENDS_QUOTES = re.compile(rb"[\"'\\\n]")
+
+
+def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
+    """Return code the shell runs or keeps ready before its script: (where from, bytes).
+
+    BASH_ENV is a script run first; an exported function replaces any command of
+    its name.  Both come from the environment, which whoever calls us has written.
+    """
+    if called.name != "bash" or b"-p" in called.options or called.mode is Mode.NOTHING:
+        return []
+    if call.command is not None:
+        return []  # judged when the session began
+    found = []
+    named = call.env.get(b"BASH_ENV", b"")
+    if named and not called.interactive:
+        if _EXPANDS.search(named):
+            # bash expands the value before it takes it for a path: `$(…)` in it is code too.
+            found.append(("BASH_ENV", _within_quotes(b". ", named)))
+        else:
+            path = posixpath.join(str(call.cwd()["path"]), text_of(named))
+            code = _code(call, path)
+            if code is not None and not is_bridge(code):
+                found.append((f"BASH_ENV={text_of(named)}", code))
+    trace = call.env.get(b"PS4", b"")
+    if _EXPANDS.search(trace):  # printed, and so expanded, for each command under `set -x`
+        found.append(("PS4", _within_quotes(b": ", trace)))
+    for name, value in call.env.items():
+        if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):
+            function = name[len(b"BASH_FUNC_") :].removesuffix(b"%%")
+            found.append((f"exported function {text_of(function)}", value[3:]))
+    return found
+
+
+def _within_quotes(command: bytes, value: bytes) -> bytes:
+    """Return code that expands *value* as bash does, or code nobody can read.
+
+    A value that could end the quotes we put around it (`\\" '$(…)'`) would hide what it runs.
+    """
+    if _ENDS_QUOTES.search(value):
+        return b"("
+    return command + b'"' + value + b'"'
