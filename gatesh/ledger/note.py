@@ -19,7 +19,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -61,8 +61,9 @@ def _check_name(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An Ed25519 verifier key, written `name+<8 hex>+<base64 of 0x01 and 32 bytes>`."""
+    """An Ed25519 verifier key, written `name+<8 hex>+<base64 of its kind and 32 bytes>`."""
 
+    kind: ClassVar[int] = ED25519  # the byte that says what is signed, and how
     name: str
     public: bytes
 
@@ -73,24 +74,24 @@ class Key:
 
     @property
     def id(self) -> bytes:
-        """SHA-256(name || 0x0A || 0x01 || public key)[:4]."""
-        text = self.name.encode() + b"\n" + bytes([ED25519]) + self.public
+        """SHA-256(name || 0x0A || kind || public key)[:4]."""
+        text = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
         return hashlib.sha256(text).digest()[:4]
 
     def __str__(self) -> str:
-        body = base64.b64encode(bytes([ED25519]) + self.public).decode("ascii")
+        body = base64.b64encode(bytes([self.kind]) + self.public).decode("ascii")
         return f"{self.name}+{self.id.hex()}+{body}"
 
     @classmethod
-    def parse(cls, text: str) -> Key:
+    def parse(cls, text: str) -> Self:
         """Read a verifier key; one newline at the end is allowed, as files have it."""
         text = text.removesuffix("\n")
         parts = text.split("+", 2)
         if len(parts) != 3:
             raise MalformedNote("not a verifier key: name+id+key expected")
         body = _unbase64(parts[2])
-        if len(body) != 1 + HASH or body[0] != ED25519:
-            raise MalformedNote("not an Ed25519 verifier key")
+        if len(body) != 1 + HASH or body[0] != cls.kind:
+            raise MalformedNote(f"not an Ed25519 verifier key of kind {cls.kind:#04x}")
         key = cls(parts[0], body[1:])
         if str(key) != text:
             raise MalformedNote("the id of the verifier key does not belong to it")
@@ -159,8 +160,8 @@ class Note:
             raise MalformedNote("a signature too short to be one")
         return Signature(name, body[:4], body[4:])
 
-    def check(self, key: Key) -> None:
-        """Raise `BadNoteSignature` unless *key* signed this text, exactly once."""
+    def check(self, key: Key) -> Signature:
+        """Return the signature of *key*; raise `BadNoteSignature` unless it has signed, once."""
         ours = [s for s in self.signatures if (s.name, s.key_id) == (key.name, key.id)]
         if not ours:
             raise BadNoteSignature(f"not signed by {key.name}+{key.id.hex()}")
@@ -168,6 +169,7 @@ class Note:
             raise BadNoteSignature("signed twice by the same key")
         if not key.verify(self.text.encode(), ours[0].body):
             raise BadNoteSignature("the signature does not belong to this text")
+        return ours[0]
 
 
 @dataclass(frozen=True, slots=True)
