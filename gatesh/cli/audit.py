@@ -16,11 +16,12 @@ from gatesh import config
 from gatesh.cli import proof, show
 from gatesh.cli.judging import CHECKS
 from gatesh.errors import UsageError
-from gatesh.ledger.audit import Report
+from gatesh.ledger import succession
+from gatesh.ledger.audit import LogReport, Report
 from gatesh.ledger.audit import audit as run_audit
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.merkle import Head
-from gatesh.ledger.note import Key, MalformedNote, open_checkpoint
+from gatesh.ledger.note import Checkpoint, Key, MalformedNote, open_checkpoint
 from gatesh.visible import visible
 
 app = typer.Typer(rich_markup_mode=None)
@@ -66,10 +67,10 @@ def audit(
     places = config.places()
     vkey = None if vkey is None else str(proof.log_key(vkey, ""))
     remembered = _remembered(places, state)
-    if remembered is not None:
-        vkey = vkey or remembered[1]
+    if remembered:
+        vkey = vkey or remembered[-1][1]  # that of the newest log this account has followed
     given = {str(path): _read_head(path, vkey) for path in head or []}
-    heads = [*given.values(), *([remembered[0]] if remembered else [])]
+    heads = [*given.values(), *(known for known, _ in remembered)]
     with progress(quiet=as_json) as moved:
         report = run_audit(
             state or places.state,
@@ -85,28 +86,32 @@ def audit(
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _remembered(places: config.Places, state: Path | None) -> tuple[Head, str] | None:
-    """Return the head and key that this account's own client has followed so far."""
-    directory = (state or places.state) / "ledger"
-    try:
-        origin = (directory / "vkey").read_text().partition("+")[0]
-    except (OSError, UnicodeDecodeError):
-        return None
+def _remembered(places: config.Places, state: Path | None) -> list[tuple[Checkpoint, str]]:
+    """Return the heads and keys that this account's own client has followed so far."""
     if not places.heads.is_dir():
-        return None
-    heads = Heads(places.heads)
-    last, key = heads.last(origin), heads.key(origin)
-    return (last, key) if last is not None and key is not None else None
+        return []
+    heads, found = Heads(places.heads), []
+    for directory in succession.logs(state or places.state):
+        try:
+            origin = (directory / "vkey").read_text().partition("+")[0]
+        except (OSError, UnicodeDecodeError):
+            continue
+        last, key = heads.last(origin), heads.key(origin)
+        if last is not None and key is not None:
+            found.append((Checkpoint(origin, last), key))
+    return found
 
 
-def _read_head(path: Path, vkey: str | None) -> Head:
+def _read_head(path: Path, vkey: str | None) -> Checkpoint:
+    """Return the checkpoint in *path*; its signature is checked if *vkey* is its log's key."""
     try:
         data = path.read_bytes()
-        lines = data.decode().split("\n")
-        if vkey is not None:
-            return open_checkpoint(data, Key.parse(vkey)).head
-        return Head(int(lines[1]), base64.b64decode(lines[2], validate=True))
-    except (OSError, ValueError, IndexError, MalformedNote) as problem:
+        origin, size, root = data.decode().split("\n")[:3]
+        key = None if vkey is None else Key.parse(vkey)
+        if key is not None and key.name == origin:
+            return open_checkpoint(data, key)
+        return Checkpoint(origin, Head(int(size), base64.b64decode(root, validate=True)))
+    except (OSError, ValueError, MalformedNote) as problem:
         raise UsageError(
             f"{path} is not a checkpoint: {problem}",
             hint="give a copy of the file ledger/checkpoint",
@@ -122,7 +127,7 @@ def _save(path: Path, checkpoint: bytes) -> None:
         raise UsageError(f"the head cannot be kept in {path}: {problem.strerror}") from None
 
 
-_CONTRADICTED = frozenset({"forked", "older-than-known-head"})
+_CONTRADICTED = frozenset({"forked", "older-than-known-head", "log-missing"})
 
 
 @contextmanager
@@ -156,12 +161,23 @@ def as_document(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "origin": report.origin,
         "entries": report.entries,
-        "head": {"size": report.head.size, "root": base64.b64encode(report.head.root).decode()},
+        "head": _head(report.head),
+        "logs": [
+            {
+                "directory": log.name,
+                "origin": log.origin,
+                "head": _head(log.head),
+                "seen_by": dict(log.seen_by),
+                "protected_until": log.protected_until,
+            }
+            for log in report.logs
+        ],
         "requests": report.requests,
         "signatures": report.signatures,
         "transcripts_bytes": report.transcripts_bytes,
         "seen_by": dict(report.seen_by),
         "protected_until": report.protected_until,
+        "unprotected": report.unprotected,
         "since": report.since,
         "findings": [
             {
@@ -170,25 +186,35 @@ def as_document(report: Report) -> dict[str, Any]:
                 "meaning": f.meaning,
                 "advice": f.advice,
                 "severity": f.severity,
+                "log": f.log,
             }
             for f in report.findings
         ],
     }
 
 
-def _words(report: Report, given: Mapping[str, Head]) -> str:
+def _head(head: Head) -> dict[str, Any]:
+    return {"size": head.size, "root": head.base64}
+
+
+def _words(report: Report, given: Mapping[str, Checkpoint]) -> str:
     """Return the report for people; *given* are the heads that were asked about, by file."""
-    count = f"{report.entries:,}"
     good = show.colour("verified", "32") if report.ok else show.colour("NOT verified", "31")
     lines = [
         f"{good} {_count(report.entries, 'entry', 'entries')},"
         f" {_count(report.requests, 'request')}, {_count(report.signatures, 'signature')},"
         f" {show.size(report.transcripts_bytes)} of transcripts",
-        f"complete: size {count}, head {base64.b64encode(report.head.root).decode()}"
+        f"complete: size {report.head.size:,}, head {report.head.base64}"
         f" signed by {visible(report.origin)}"
         if report.ok
-        else f"computed: size {count}, head {base64.b64encode(report.head.root).decode()}",
+        else f"computed: size {report.head.size:,}, head {report.head.base64}",
     ]
+    for log in reversed(report.logs[:-1]):
+        seen = _seen(log)
+        lines.append(
+            f"follows {visible(log.origin)}: size {log.head.size:,}, head {log.head.base64}"
+            + (f", seen by {seen}" if seen else "")
+        )
     if report.since and report.ok:
         lines.append(
             f"the first {_count(report.since, 'entry', 'entries')} are unchanged since the audit"
@@ -197,13 +223,12 @@ def _words(report: Report, given: Mapping[str, Head]) -> str:
     if not any(found.code in _CONTRADICTED for found in report.findings):
         lines += [
             f"contains what {visible(file)} saw: the first"
-            f" {_count(head.size, 'entry', 'entries')} are still the same"
-            for file, head in given.items()
+            f" {_count(known.head.size, 'entry', 'entries')} are still the same"
+            for file, known in given.items()
         ]
-    if report.seen_by:
-        seen = ", ".join(f"{visible(name)} ({size:,})" for name, size in report.seen_by.items())
+    if seen := _seen(report.logs[-1]):
         lines.append(f"seen by {seen}")
-    after = report.entries - report.protected_until
+    after = report.unprotected
     if after > 0:
         lines.append(
             f"{_count(after, 'entry', 'entries')} after the last head a second person has seen"
@@ -212,6 +237,8 @@ def _words(report: Report, given: Mapping[str, Head]) -> str:
     colours = {"error": "31", "warning": "33", "info": "2"}
     for found in report.findings:
         where = "" if found.index is None else f" entry {found.index}"
+        if found.log not in ("", report.logs[-1].name):
+            where = f" {found.log}{where}"
         lines.append(
             f"{show.colour(f'{found.severity:<8}', colours[found.severity])}{found.code}{where}:"
             f" {visible(found.meaning)}"
@@ -219,6 +246,10 @@ def _words(report: Report, given: Mapping[str, Head]) -> str:
         if found.advice:
             lines.append(f"        {visible(found.advice)}")
     return "\n".join(lines)
+
+
+def _seen(log: LogReport) -> str:
+    return ", ".join(f"{visible(name)} ({size:,})" for name, size in log.seen_by.items())
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -1,365 +1,232 @@
-"""The audit: re-derive everything from the bytes, trust nothing that was computed before.
+"""The audit of everything: each log by itself, how they follow one another, and the blobs.
 
-    checkpoint → lines → leaf hashes → root → tiles → lives → blobs → heads from outside
+    each log → the links between them → blobs → what was removed → heads from outside
 
-Nothing is locked and nothing written, so it can run beside the broker: the
-checkpoint is read first, then exactly the entries that it covers.  Memory does
-not grow with the log but for some 20 bytes per entry.  Lines are examined in other
-processes (`examine`); here they are put in order and their story is followed.
+Nothing is locked and nothing written, so it can run beside the broker.  Memory does not
+grow with the logs but for some 20 bytes per entry.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
-from gatesh import document
-from gatesh.ledger import note, tiles
+from gatesh.errors import NotFound
+from gatesh.ledger import lineage, succession
 from gatesh.ledger.blobcheck import BlobCheck
 from gatesh.ledger.checks import Checks
-from gatesh.ledger.examine import Examiner, examine, workers
 from gatesh.ledger.findings import AuditFinding, Findings
-from gatesh.ledger.journal import CURRENT, SPLIT, numbered
-from gatesh.ledger.lives import Lives
-from gatesh.ledger.merkle import HASH, WIDTH, Head, Tree
-from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note
-from gatesh.ledger.order import Order
-from gatesh.ledger.reading import Directory, Log
-from gatesh.ledger.tiles import Tile
+from gatesh.ledger.merkle import Head
+from gatesh.ledger.note import Checkpoint
+from gatesh.ledger.onelog import OneLog
+from gatesh.ledger.retention import Removals
 
 Progress = Callable[[int, int], None]
 
-PATIENCE_S = 0.1  # a round of the broker takes less
 
-_MOST: Final = 1000  # changed entries that are named one by one
-_OWN: Final = frozenset({".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine"})
-_PASSING: Final = frozenset({"checkpoint.tmp", "log.jsonl.tmp", "vkey.tmp"})
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """One log of several.  `head` is the one computed, not the one claimed."""
+
+    name: str  # of its directory
+    origin: str
+    head: Head
+    seen_by: Mapping[str, int]
+    protected_until: int
+    checkpoint: bytes  # as it was stored
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found.  `head` is the one computed, not the one claimed.
+    """What an audit found.
 
-    `protected_until` is the size up to which a second person's signature, or a
-    head from outside, holds the history still; what comes after is protected
-    only by the machine that writes it.  The first `since` entries were taken as
-    verified before.
+    `logs` are all of them, the newest last; `origin`, `head`, `seen_by`, `protected_until`
+    and `checkpoint` are those of the newest, the counts those of all together.
+    `protected_until` is the size up to which a second person's signature, or a head from
+    outside, holds the history still; the `unprotected` entries are protected only by the
+    machine that writes them.  `since` entries were taken as verified before.
     """
 
     ok: bool
-    origin: str
+    logs: tuple[LogReport, ...]
     entries: int
-    head: Head
     requests: int
     signatures: int
     transcripts_bytes: int
     findings: tuple[AuditFinding, ...]
-    seen_by: Mapping[str, int] = field(default_factory=dict)
-    protected_until: int = 0
+    unprotected: int = 0
     since: int = 0
-    checkpoint: bytes = b""  # as it was stored
+    seen_by: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """The name of the newest log."""
+        return self.logs[-1].origin
+
+    @property
+    def head(self) -> Head:
+        """The head of the newest log."""
+        return self.logs[-1].head
+
+    @property
+    def protected_until(self) -> int:
+        """The size up to which somebody outside holds the newest log still."""
+        return self.logs[-1].protected_until
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The checkpoint of the newest log, as it was stored."""
+        return self.logs[-1].checkpoint
 
 
 def audit(
     state: Path,
     *,
     vkey: str | None = None,
-    known_heads: Sequence[Head] = (),
+    known_heads: Sequence[Head | Checkpoint] = (),
     checks: Checks | None = None,
     progress: Progress | None = None,
-    since: Head | None = None,
+    since: Head | Checkpoint | None = None,
 ) -> Report:
-    """Audit the log and blobs in the directory *state*.
+    """Audit the logs and blobs in the directory *state*.
 
-    *vkey* is the log's key as somebody outside remembers it; without it the one
-    that lies beside the log is taken, and the report says so.  *known_heads* are
-    heads that were seen before.  *checks* verifies decisions; without it they are
-    only compared.  *since* is the head of an audit that found nothing: the entries
-    before it must be unchanged, and are otherwise taken as that audit left them;
-    their signatures and blobs are not read again.  Raises `NotFound` when there is
-    no log at all.
+    *vkey* is the key of one of the logs as somebody outside remembers it (the links carry
+    it to the others); without it those that lie beside the logs are taken, and the report
+    says so.  *known_heads* are heads that were seen before, of the newest log or of the
+    one they name.  *checks* verifies decisions; without it they are only compared.
+    *since* is the head of an audit that found nothing: the entries before it must be
+    unchanged, and are otherwise taken as that audit left them; their signatures and blobs
+    are not read again.  Raises `NotFound` when there is no log at all.
     """
-    return _Audit(Path(state), vkey, known_heads, checks, progress, since).run()
+    findings = Findings()
+    logs = _open(Path(state), findings)
+    try:
+        return _audit(logs, Path(state), findings, vkey, known_heads, checks, progress, since)
+    finally:
+        for log in logs:
+            log.directory.close()
 
 
-class _Audit:
-    def __init__(
-        self,
-        state: Path,
-        vkey: str | None,
-        known_heads: Sequence[Head],
-        checks: Checks | None,
-        progress: Progress | None,
-        since: Head | None,
-    ) -> None:
-        self.state, self.since = state, since.size if since else 0
-        self.findings = Findings()
-        self.directory = Directory(state / "ledger", self.findings)
-        self.vkey = vkey
-        self.known_heads = [*known_heads, *([since] if since else [])]
-        self.progress = progress or (lambda done, total: None)
-        self.log = Log(self.directory)
-        self.tree = Tree(self.log.leaves)
-        self.order = Order()
-        self.blobs = BlobCheck(state / "blobs", self.findings)
-        self.checks = checks
-        self.differs: list[int] = []  # entries whose hash is not the one in its tile
-        self.bad_tiles: list[tuple[str, Tile]] = []
-        self.transcripts_bytes = 0
-
-    def run(self) -> Report:
+def _open(state: Path, findings: Findings) -> list[OneLog]:
+    while True:
+        directories = succession.logs(state)
+        logs: list[OneLog] = []
         try:
-            return self._run()
-        finally:
-            self.directory.close()
+            for directory in directories:
+                logs.append(OneLog(directory, findings))
+        except NotFound:
+            directories = []  # put away under our eyes
+        if not logs and not succession.logs(state):
+            raise NotFound(f"there is no log in {state / 'ledger'}", hint="see `gatesh doctor`")
+        if directories == succession.logs(state):
+            return logs
+        for log in logs:
+            log.directory.close()
 
-    def _run(self) -> Report:
-        key = self._key()
-        stored = self.directory.read("checkpoint")
-        claimed = self._checkpoint(stored, key)
-        size = claimed.head.size if claimed is not None else self.log.count()
-        origin = key.name if key else claimed.origin if claimed else ""
-        self.lives = Lives(
-            self.findings,
-            key=str(key) if key else None,
-            origin=origin,
-            blob=self.blobs.read,
-            on_history=self._on_history,
-            checks=self.checks,
+
+def _audit(
+    logs: list[OneLog],
+    state: Path,
+    findings: Findings,
+    vkey: str | None,
+    known_heads: Sequence[Head | Checkpoint],
+    checks: Checks | None,
+    progress: Progress | None,
+    since: Head | Checkpoint | None,
+) -> Report:
+    _open_all(logs, vkey, findings)
+    if since is not None:
+        _trust(logs, since)
+    for known in [*known_heads, *([since] if since else [])]:
+        _hand_over(logs, known, findings)
+    blobs, removals = BlobCheck(state / "blobs", findings), Removals()
+    total, done = sum(log.size for log in logs), 0
+    for log in logs:
+        log.read(blobs, removals, checks, _moved(progress, done, total))
+        done += log.tree.size
+    lineage.judge(logs, findings)
+    findings.log = ""
+    changed = set(blobs.finish())
+    removals.judge(findings)
+    for log in logs:
+        log.finish(changed)
+    reports = tuple(
+        LogReport(
+            log.name,
+            log.origin,
+            log.tree.head(),
+            dict(sorted(log.lives.requests.seen_by.items())),
+            log.protected,
+            log.stored or b"",
         )
-        self._read(size)
-        self.findings.muted = False
-        self._root(claimed, stored)
-        self._files(stored)
-        self._tiles(stored)
-        self.lives.finish()
-        self._rescan(set(self.blobs.finish()), set(self.lives.duplicates()))
-        protected = self._outside()
-        requests = self.lives.requests
-        return Report(
-            self.findings.ok,
-            origin,
-            self.tree.size,
-            self.tree.head(),
-            requests.count,
-            requests.signatures,
-            self.transcripts_bytes,
-            self.findings.result(),
-            dict(sorted(requests.seen_by.items())),
-            max([protected, *requests.seen_by.values()]),
-            min(self.since, self.tree.size),
-            stored or b"",
+        for log in logs
+    )
+    requests = [log.lives.requests for log in logs]
+    return Report(
+        findings.ok,
+        reports,
+        sum(log.tree.size for log in logs),
+        sum(found.count for found in requests),
+        sum(found.signatures for found in requests),
+        sum(log.transcripts_bytes for log in logs),
+        findings.result(),
+        _unprotected(logs),
+        sum(min(log.since, log.tree.size) for log in logs),
+        reports[-1].seen_by,
+    )
+
+
+def _moved(progress: Progress | None, before: int, total: int) -> Callable[[int], None]:
+    if progress is None:
+        return lambda size: None
+    return lambda size: progress(before + size, total)
+
+
+def _open_all(logs: list[OneLog], vkey: str | None, findings: Findings) -> None:
+    """Open each log with its key: *vkey* is for the log that has it, else for the newest."""
+    given = None if vkey is None else f"{vkey}\n".encode()
+    whose = next((log for log in logs if log.beside == given), logs[-1])
+    for log in logs:
+        log.open(vkey if log is whose else None)
+    if vkey is None and logs[-1].key is not None:
+        findings.add("key-unconfirmed", None, "the key was taken from the log's own directory")
+
+
+def _named(logs: list[OneLog], known: Head | Checkpoint) -> OneLog | None:
+    if isinstance(known, Head):
+        return logs[-1]
+    return next((log for log in logs if log.origin == known.origin), None)
+
+
+def _trust(logs: list[OneLog], since: Head | Checkpoint) -> None:
+    """Whoever has verified a head of one log has verified all the logs before it."""
+    ours = _named(logs, since)
+    if ours is None:
+        return
+    for log in logs[: logs.index(ours)]:
+        log.since = log.size
+    ours.since = since.size if isinstance(since, Head) else since.head.size
+
+
+def _hand_over(logs: list[OneLog], known: Head | Checkpoint, findings: Findings) -> None:
+    log = _named(logs, known)
+    if log is not None:
+        log.known_heads.append(known if isinstance(known, Head) else known.head)
+    elif isinstance(known, Checkpoint):
+        findings.log = ""
+        findings.add(
+            "log-missing",
+            None,
+            f"somebody saw {known.head.size:,} entries of {known.origin}, and it is not here",
         )
 
-    # ---- key and checkpoint ----
 
-    def _key(self) -> Key | None:
-        beside = self.directory.read("vkey")
-        if self.vkey is not None:
-            key = Key.parse(self.vkey)
-            if beside != f"{key}\n".encode():
-                self.findings.add("vkey-changed", None, "ledger/vkey is not the key you gave")
-            return key
-        if beside is None:
-            self.findings.add("vkey-missing", None, "there is no ledger/vkey and no key was given")
-            return None
-        try:
-            key = Key.parse(beside.decode())
-        except (MalformedNote, UnicodeDecodeError) as problem:
-            self.findings.add("vkey-changed", None, f"ledger/vkey cannot be read: {problem}")
-            return None
-        if beside != f"{key}\n".encode():
-            self.findings.add("vkey-changed", None, "ledger/vkey is not one line")
-        self.findings.add("key-unconfirmed", None, "the key was taken from the log's own directory")
-        return key
-
-    def _checkpoint(self, stored: bytes | None, key: Key | None) -> Checkpoint | None:
-        """Return what the checkpoint claims, whoever signed it."""
-        add = self.findings.add
-        if stored is None:
-            add("checkpoint-missing", None, "nothing says how many entries there must be")
-            return None
-        try:
-            signed = Note.parse(stored)
-            claimed = Checkpoint.parse(signed.text)
-        except MalformedNote as problem:
-            unsigned = stored.count("— ".encode()) == 0
-            code = "checkpoint-unsigned" if unsigned else "checkpoint-malformed"
-            add(code, None, f"the checkpoint cannot be read: {problem}")
-            return None
-        if key is not None:
-            try:
-                note.open_checkpoint(stored, key)
-            except note.BadNoteSignature as problem:
-                ids = {s.key_id for s in signed.signatures if s.name == key.name}
-                if key.id in ids or claimed.origin != key.name:
-                    add("checkpoint-bad-signature", None, str(problem))
-                elif ids:
-                    add("checkpoint-wrong-key", None, f"{problem}, but by {ids.pop().hex()}")
-                else:
-                    add("checkpoint-unknown-key", None, str(problem))
-        return claimed
-
-    # ---- lines ----
-
-    def _read(self, size: int) -> None:
-        examiner = Examiner(self.state, self.since)
-        batches = examine(self.log.blocks(size), examiner, size, workers())
-        with contextlib.closing(batches):
-            for batch in batches:
-                self.tree.extend(batch.leaves)
-                for code, n, meaning in batch.said:
-                    self.findings.add(code, n, meaning)
-                for place, n in batch.misplaced:
-                    self.order.take(place, n)
-                self.bad_tiles += batch.bad_tiles
-                self.differs += batch.differs[: _MOST - len(self.differs)]
-                self.transcripts_bytes += batch.transcripts_bytes
-                self.blobs.named(batch.before, before=True)
-                self.blobs.named(batch.digests)
-                for entry in batch.entries:
-                    self._entry(entry)
-                self.progress(self.tree.size, size)
-
-    def _entry(self, entry: Mapping[str, Any]) -> None:
-        trusted = entry["n"] < self.since
-        self.findings.muted = self.lives.requests.trusted = trusted
-        if entry["type"] == "ledger.recovered" and not trusted:
-            self._recovered(entry)
-        self.lives.take(entry)
-
-    def _recovered(self, entry: Mapping[str, Any]) -> None:
-        sha, n = entry["quarantine_sha256"], entry["n"]
-        name = f"quarantine/{entry.get('first')}-{sha}"
-        data = self.directory.read(name)
-        if data is None or len(data) != entry["bytes"] or document.sha256(data) != sha:
-            self.findings.add("quarantine-changed", n, f"ledger/{name} is not what was put there")
-        self.findings.add("recovered", n, f"{entry['bytes']:,} bytes were never acknowledged")
-
-    # ---- root ----
-
-    def _moved(self, stored: bytes | None) -> bool:
-        """Tell whether the broker has written while we read."""
-        if self.directory.read("checkpoint") == stored:
-            time.sleep(PATIENCE_S)  # a round may be between its tiles and its checkpoint
-        return self.directory.read("checkpoint") != stored
-
-    def _root(self, claimed: Checkpoint | None, stored: bytes | None) -> None:
-        log, add = self.log, self.findings.add
-        self.order.judge(self.findings)
-        for name in log.overlong:
-            add("file-too-long", None, f"{name} has more than {SPLIT:,} lines")
-        if claimed is None:
-            return
-        if log.found < claimed.head.size:
-            code = "cut-inside-record" if log.torn else "cut-at-record"
-            add(
-                code,
-                log.found,
-                f"the checkpoint covers {claimed.head.size:,} entries, {log.found:,} are there",
-            )
-        elif log.behind and not log.overlong and not self._moved(stored):
-            add("unacknowledged-tail", None, f"{log.behind:,} bytes lie behind the checkpoint")
-        if self.tree.root() != claimed.head.root:
-            add("root-mismatch", None, "the entries do not have the root that was signed for them")
-            if self._tile_root(claimed.head.size) == claimed.head.root:
-                # The tiles are sound, so they say which entries are not.
-                for n in self.differs:
-                    add("entry-changed", n, "its hash is not the one in the tile under the root")
-                self.bad_tiles = []
-
-    def _tile_root(self, size: int) -> bytes | None:
-        tree = Tree()
-        for tile in tiles.needed(size):
-            if tile.level == 0:
-                data = self.directory.read(tile.path)
-                if data is None or len(data) != tile.width * HASH:
-                    return None
-                tree.extend([data[i : i + HASH] for i in range(0, len(data), HASH)])
-        return tree.root()
-
-    def _on_history(self, size: int, root: bytes) -> bool:
-        try:
-            return self.tree.root(size) == root
-        except (IndexError, ValueError):
-            return False
-
-    # ---- tiles ----
-
-    def _tiles(self, stored: bytes | None) -> None:
-        if not self.findings.has("root-mismatch"):
-            for tile in tiles.needed(self.tree.size):
-                if tile.level >= 1:
-                    data = self.directory.read(tile.path)
-                    if data is None:
-                        self.bad_tiles.append(("tile-missing", tile))
-                    elif data != tiles.hashes(self.tree, tile):
-                        self.bad_tiles.append(("tile-wrong", tile))
-        strays = []
-        for path, plain in self.directory.walk("tile"):
-            found = Tile.parse(path)
-            if not plain or found is None or not tiles.belongs(found, self.tree.size):
-                strays.append(path)
-        if (strays or self.bad_tiles) and self._moved(stored):
-            # Growing tiles were renamed under our eyes; full ones never change.
-            self.bad_tiles = [(code, tile) for code, tile in self.bad_tiles if tile.width == WIDTH]
-            strays = []
-        for path in strays:
-            self.findings.add("tile-stray", None, f"{path} is no tile of this log")
-        for code, tile in self.bad_tiles:
-            first = tile.index * WIDTH if tile.level <= 0 else None
-            what = "is not there" if code == "tile-missing" else "is not what the entries give"
-            self.findings.add(code, first, f"{tile.path} {what}")
-
-    # ---- files ----
-
-    def _files(self, stored: bytes | None) -> None:
-        own = _OWN | {numbered(k) for k in range(self.tree.size // SPLIT)}
-        strange = set(os.listdir(self.directory.fd)) - own
-        if strange and self._moved(stored):
-            strange -= {numbered(self.tree.size // SPLIT), *_PASSING}
-        for name in sorted(strange):
-            self.findings.add("stray-file", None, f"ledger/{name} is no file of a log")
-
-    def _rescan(self, changed: set[str], duplicates: set[str]) -> None:
-        """Find the entries that name a changed blob, or use an id again.  Rare, so read again."""
-        if not changed and not duplicates:
-            return
-        seen: set[str] = set()
-        log = Log(self.directory)
-        for block in log.blocks(self.tree.size):
-            for n, line in enumerate(block, log.found - len(block)):
-                text = line.decode("ascii", "replace")
-                for sha in changed:
-                    if sha in text:
-                        code = "transcript-changed" if '"streams":' in text else "blob-changed"
-                        self.findings.add(code, n, f"the bytes of blob {sha} have changed")
-                if '"type":"command.submitted"' in text:
-                    for id in [id for id in duplicates if f'"id":"{id}"' in text]:
-                        if id in seen and '"joins":' not in text:
-                            self.findings.add("command-duplicate", n, f"{id} was submitted before")
-                        seen.add(id)
-
-    # ---- heads from outside ----
-
-    def _outside(self) -> int:
-        protected = 0
-        for head in self.known_heads:
-            if head.size > self.tree.size:
-                self.findings.add(
-                    "older-than-known-head",
-                    None,
-                    f"somebody saw {head.size:,} entries, and {self.tree.size:,} are left",
-                )
-            elif not self._on_history(head.size, head.root):
-                self.findings.add(
-                    "forked", None, f"the first {head.size:,} entries are not those somebody saw"
-                )
-            else:
-                protected = max(protected, head.size)
-        return protected
+def _unprotected(logs: list[OneLog]) -> int:
+    """Count the entries that nobody outside holds still: a head holds all logs before its own."""
+    count = 0
+    for log in reversed(logs):
+        if log.protected:
+            return count + log.tree.size - log.protected
+        count += log.tree.size
+    return count

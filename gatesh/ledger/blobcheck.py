@@ -44,24 +44,27 @@ class Shelves:
         """Tell whether the blob is there."""
         return self.stat(sha) is not None
 
-    def transcript(self, sha: str, size: int, index: int, said: Said) -> int:
-        """Say if a kept part of a stream is not there with its length; return the bytes there."""
+    def transcript(self, sha: str, size: int, index: int, said: Said) -> int | None:
+        """Return the bytes of a kept part of a stream, None when it is not there.
+
+        Says so when there are more or fewer of them than there should be.
+        """
         found = self.stat(sha)
         if found is None:
-            said.add("transcript-missing", index, f"blob {sha} is not there")
-        elif found.st_size != size:
+            return None
+        if found.st_size != size:
             said.add(
                 "transcript-changed", index, f"blob {sha} has {found.st_size:,} bytes, not {size:,}"
             )
-        else:
-            return size
-        return 0
+            return 0
+        return size
 
 
 class BlobCheck:
     """The blob store of the log under audit."""
 
     def __init__(self, directory: Path, findings: Findings) -> None:
+        self.directory = directory
         self._shelves = Shelves(directory)
         self._root = self._shelves.root
         self._findings = findings

@@ -116,6 +116,18 @@ def _digest(value: Any) -> bool:
     return isinstance(value, str) and _HEX.fullmatch(value) is not None
 
 
+def _digests(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_digest, value))
+
+
+def _moment(value: Any) -> bool:
+    try:
+        document.moment(value)
+    except document.MalformedDocument:
+        return False
+    return True
+
+
 def _id(value: Any) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
@@ -153,6 +165,16 @@ _REVISION: Final[Mapping[str, Check]] = {
 _ENDED: Final[Mapping[str, Check]] = {**_REVISION, "why": _text}
 _ORIGIN: Final[Mapping[str, Check]] = {"origin": _text, "vkey": _text}
 
+
+def _log(value: Any) -> bool:
+    """Another log, by its name and key."""
+    return isinstance(value, dict) and _text(value.get("origin")) and _text(value.get("vkey"))
+
+
+def _finished_log(value: Any) -> bool:
+    return _log(value) and _count(value.get("size")) and _text(value.get("root"))
+
+
 REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
     "ledger.opened": _ORIGIN,
     "ledger.closed": _ORIGIN,
@@ -161,6 +183,8 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
     "broker.stopped": _PROCESS,
     "policy.loaded": {"policy_sha256": _digest, "files": _listing},
     "roster.loaded": {"roster_sha256": _digest, "allowed_signers": _text, "people": _listing},
+    # A file that says otherwise than what was approved; `sha256` null when it says nothing usable.
+    "law.edited": {"kind": _text, "sha256": _or_null(_digest), "in_force": _digest},
     "command.submitted": {
         "id": _id,
         "script_sha256": _digest,
@@ -197,6 +221,8 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
     # What background children wrote after the end of their shell was recorded.
     "command.output": {"id": _id, "streams": _object},
     "command.lost": {"id": _id},
+    # Blobs that an approved act has removed; what they were stays proven by their digests.
+    "transcripts.removed": {"before": _moment, "removed": _digests, "decisions": _indexes},
     "heartbeat": {},
 }
 
@@ -217,6 +243,10 @@ def faults(entry: Mapping[str, Any]) -> list[str]:
             found.append(f"{name} is missing")
         elif not check(entry[name]):
             found.append(f"{name} is not as specified")
+    if entry["type"] == "ledger.opened" and not _or_null(_finished_log)(entry.get("predecessor")):
+        found.append("predecessor is not as specified")
+    if entry["type"] == "ledger.closed" and not _or_null(_log)(entry.get("successor")):
+        found.append("successor is not as specified")
     if entry["type"] == "command.finished" and ("exit" in entry) == ("signal" in entry):
         found.append("exactly one of exit and signal must be given")
     if "streams" in entry and not found:

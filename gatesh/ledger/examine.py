@@ -34,7 +34,7 @@ _MOST: Final = 1000  # differing leaves that are kept of one batch
 # The story of a command is told from these; its text, output and findings stay behind.
 _TOLD: Final = (
     "n", "t", "type", "id", "verdict", "script_sha256", "policy_sha256", "roster_sha256",
-    "request_sha256", "decisions", "clock_back_s",
+    "request_sha256", "decisions", "clock_back_s", "within", "covered",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class Batch:
     digests: set[str] = field(default_factory=set)  # that may name blobs
     before: set[str] = field(default_factory=set)  # the same, of lines that are trusted
     transcripts_bytes: int = 0
+    missing: list[tuple[str, int, str]] = field(default_factory=list)  # transcripts: blob, n, t
     bad_tiles: list[tuple[str, Tile]] = field(default_factory=list)
     differs: list[int] = field(default_factory=list)  # whose hash is not the one in its tile
 
@@ -59,31 +60,32 @@ class Batch:
 
 
 class Examiner:
-    """Examines batches of the log in *state*; lines before *trusted* are only hashed and told."""
+    """Examines batches of one log; lines before *trusted* are only hashed and told.
 
-    def __init__(self, state: Path, trusted: int = 0) -> None:
-        self.state, self.trusted = state, trusted
-        self.shelves = Shelves(state / "blobs")
+    *directory* is a descriptor of the log's directory: while it is read the broker
+    may put it away under another name.
+    """
+
+    def __init__(self, directory: int, blobs: Path, trusted: int = 0) -> None:
+        self.directory, self.trusted = directory, trusted
+        self.shelves = Shelves(blobs)
 
     def __call__(self, first: int, lines: list[bytes]) -> Batch:
         """Return everything about *lines*."""
         batch = Batch(first)
-        directory = Directory(self.state / "ledger", batch)
-        try:
-            for at in range(0, len(lines), WIDTH):
-                block = lines[at : at + WIDTH]
-                leaves = [leaf_hash(line) for line in block]
-                batch.leaves += leaves
-                start = first + at
-                if start + len(block) > self.trusted:
-                    _tiles(batch, directory, start, block, leaves)
-                for n, line in enumerate(block, start):
-                    if n < self.trusted:
-                        _told_before(batch, n, line)
-                    else:
-                        self._line(batch, n, line)
-        finally:
-            directory.close()
+        directory = Directory(self.directory, batch)
+        for at in range(0, len(lines), WIDTH):
+            block = lines[at : at + WIDTH]
+            leaves = [leaf_hash(line) for line in block]
+            batch.leaves += leaves
+            start = first + at
+            if start + len(block) > self.trusted:
+                _tiles(batch, directory, start, block, leaves)
+            for n, line in enumerate(block, start):
+                if n < self.trusted:
+                    _told_before(batch, n, line)
+                else:
+                    self._line(batch, n, line)
         return batch
 
     def _line(self, batch: Batch, n: int, line: bytes) -> None:
@@ -103,7 +105,11 @@ class Examiner:
             return
         if "streams" in entry:
             for sha, length in entries.kept_blobs(entry):
-                batch.transcripts_bytes += self.shelves.transcript(sha, length, n, batch)
+                kept = self.shelves.transcript(sha, length, n, batch)
+                if kept is None:
+                    batch.missing.append((sha, n, entry["t"]))
+                else:
+                    batch.transcripts_bytes += kept
         if kind == "command.submitted":
             self._script(batch, n, entry)
         batch.entries.append(_told(entry, n))

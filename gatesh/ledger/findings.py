@@ -35,6 +35,12 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     # against heads from outside
     "older-than-known-head": ("error", _FORGED),
     "forked": ("error", _FORGED),
+    # against witnesses
+    "cosignature-invalid": ("error", "ask the witness for its own copy and give it with --head"),
+    "unwitnessed": ("error", "see `gatesh broker status` for why the witnesses were not reached"),
+    "witness-clock": ("warning", "compare with the machine's time service; the order still holds"),
+    "witness-unknown": ("info", "give its key with --witness if it is one that you trust"),
+    "witness-unconfirmed": ("info", "give --witness with the keys that the witnesses publish"),
     # the journal
     "root-mismatch": ("error", _RESTORE),
     "cut-at-record": ("error", _RESTORE),
@@ -61,6 +67,16 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "silence": ("warning", "find out whether the machine slept or the broker was stopped"),
     "wrong-log": ("error", "the entries belong to another log: they were copied here"),
     "entry-after-close": ("error", _BROKER),
+    # logs that follow one another
+    "log-missing": ("error", "restore its directory: somebody has seen that log of this machine"),
+    "log-unclosed": ("error", _FORGED),
+    "closed-while-open": ("error", _BROKER),
+    "predecessor-missing": ("error", "restore the log that came before from a backup"),
+    "predecessor-other": ("error", _FORGED),
+    "successor-missing": ("error", "start the broker if it never ran since; else restore ledger/"),
+    "successor-other": ("error", _FORGED),
+    "two-successors": ("error", _FORGED),
+    "law-not-inherited": ("error", _ASK),
     # the life of the broker
     "log-open": ("info", "nothing to do: the log is in use"),
     "recovered": ("info", "lines that were never acknowledged lie in ledger/quarantine"),
@@ -91,11 +107,15 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "start-too-late": ("error", _ASK),
     "start-drifted": ("error", _ASK),
     "finish-without-start": ("error", _BROKER),
+    "within-unknown": ("error", _BROKER),
     "unfinished-command": ("warning", "nobody knows how it ended; look for traces of it"),
     "still-running": ("info", "run the audit again when it has finished"),
     # blobs
     "transcript-missing": ("error", _BLOBS),
     "transcript-changed": ("error", _BLOBS),
+    "transcripts-removed": ("info", "by the approved act that is named; proofs hold without them"),
+    "removal-unapproved": ("error", _ASK),
+    "removal-too-wide": ("error", _ASK),
     "blob-missing": ("error", _BLOBS),
     "blob-changed": ("error", _BLOBS),
     "blob-extra": ("warning", "no entry names it: it is the rest of a crash, or was put there"),
@@ -113,6 +133,7 @@ class AuditFinding:
     meaning: str
     advice: str
     severity: Severity
+    log: str = ""  # the directory of the log it is about; "" for blobs, and for all logs
 
 
 class Said(Protocol):
@@ -127,6 +148,8 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[AuditFinding] = []
         self._count: Counter[str] = Counter()
+        self._of_log: set[tuple[str, str]] = set()
+        self.log = ""  # the directory of the log that is looked at
         self.muted = False  # while entries pass by that an earlier audit has judged
 
     def add(self, code: str, index: int | None, meaning: str) -> None:
@@ -135,12 +158,13 @@ class Findings:
             return
         severity, advice = CODES[code]
         self._count[code] += 1
+        self._of_log.add((self.log, code))
         if self._count[code] <= _EACH:
-            self._found.append(AuditFinding(code, index, meaning, advice, severity))
+            self._found.append(AuditFinding(code, index, meaning, advice, severity, self.log))
 
     def has(self, code: str) -> bool:
-        """Tell whether there is a finding of *code*."""
-        return self._count[code] > 0
+        """Tell whether there is a finding of *code* about the log that is looked at."""
+        return (self.log, code) in self._of_log
 
     def result(self) -> tuple[AuditFinding, ...]:
         """Return everything found: errors first, then by entry."""
@@ -152,7 +176,10 @@ class Findings:
                 more = f"{count - _EACH:,} further findings of the kind {code}"
                 found.append(AuditFinding("more", None, more, advice, severity))
         return tuple(
-            sorted(found, key=lambda f: (rank[f.severity], -1 if f.index is None else f.index))
+            sorted(
+                found,
+                key=lambda f: (rank[f.severity], f.log, -1 if f.index is None else f.index),
+            )
         )
 
     @property

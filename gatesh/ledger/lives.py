@@ -8,6 +8,7 @@ requests, not with commands.
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -15,10 +16,11 @@ from typing import Any, Final
 from gatesh import document
 from gatesh.ledger.checks import Checks
 from gatesh.ledger.findings import Findings
-from gatesh.ledger.requests import Requests
+from gatesh.ledger.requests import SLACK, Requests
 
 Entry = Mapping[str, Any]
 
+_MOST_ENDED: Final = 10_000  # commands that are remembered for a moment after their end
 _SILENCE: Final = timedelta(minutes=75)  # a heartbeat is due after an hour without entries
 
 
@@ -47,7 +49,12 @@ class Lives:
         self._ids = [array("Q") for _ in range(64)]  # every id submitted, for duplicates
         self._up: int | None = None  # index of the broker.started that runs
         self._brokers = 0
-        self._closed: int | None = None
+        self.opened = False  # by a sound first entry
+        self.predecessor: Entry | None = None  # the log it names as the one before it
+        self.closed: Entry | None = None
+        self._first_policy: str | None = None
+        self._first_roster: str | None = None
+        self._just_ended: deque[tuple[str, str]] = deque(maxlen=_MOST_ENDED)  # id, t
         self._steps: dict[str, Callable[[Entry], None]] = {
             "ledger.opened": self._opened,
             "ledger.closed": self._ledger_closed,
@@ -70,9 +77,9 @@ class Lives:
     def take(self, entry: Entry) -> None:
         """Take the next entry, whose shape is sound."""
         n = entry["n"]
-        if self._closed is not None:
+        if self.closed is not None:
             self._findings.add(
-                "entry-after-close", n, f"the log was closed by entry {self._closed}"
+                "entry-after-close", n, f"the log was closed by entry {self.closed['n']}"
             )
         if n == 0 and entry["type"] != "ledger.opened":
             self._findings.add("wrong-log", 0, "the log does not begin with ledger.opened")
@@ -115,9 +122,17 @@ class Lives:
             self._findings.add("wrong-log", 0, f"it was opened as {entry['origin']}")
         elif self._key is not None and entry["vkey"] != self._key:
             self._findings.add("wrong-log", 0, "it was opened with another key")
+        if entry["n"] == 0:
+            self.opened, self.predecessor = True, entry.get("predecessor")
 
     def _ledger_closed(self, entry: Entry) -> None:
-        self._closed = entry["n"]
+        self.closed = entry
+        if entry["origin"] != self._origin or self._key not in (None, entry["vkey"]):
+            self._findings.add("wrong-log", entry["n"], f"it was closed as {entry['origin']}")
+        for id in self.requests.open:
+            self._findings.add(
+                "closed-while-open", entry["n"], f"request {id} had not ended, and now never will"
+            )
 
     def _broker_started(self, entry: Entry) -> None:
         n, first = entry["n"], self._brokers == 0
@@ -134,12 +149,25 @@ class Lives:
         self._up = None
 
     def _policy_loaded(self, entry: Entry) -> None:
+        self._first_policy = self._first_policy or entry["policy_sha256"]
         self._policies.add(entry["policy_sha256"])
         self.requests.policy = entry["policy_sha256"]
 
     def _roster_loaded(self, entry: Entry) -> None:
+        self._first_roster = self._first_roster or entry["roster_sha256"]
         self._rosters.add(entry["roster_sha256"])
         self.requests.roster = entry
+
+    @property
+    def law_at_start(self) -> tuple[str | None, str | None]:
+        """Rules and roster that were loaded first."""
+        return self._first_policy, self._first_roster
+
+    @property
+    def law_at_end(self) -> tuple[str | None, str | None]:
+        """Rules and roster that were loaded last."""
+        roster = self.requests.roster
+        return self.requests.policy, None if roster is None else roster["roster_sha256"]
 
     # ---- commands ----
 
@@ -149,6 +177,8 @@ class Lives:
             self._findings.add("policy-unknown", n, "judged by rules that were never loaded")
         if entry["roster_sha256"] not in self._rosters:
             self._findings.add("policy-unknown", n, "judged by a roster that was never loaded")
+        if "within" in entry:
+            self._within(entry)
         request = self.requests.open.get(id)
         if request is not None:
             # The same command again, joining the wait of the first.
@@ -158,6 +188,15 @@ class Lives:
         number = int(id.translate(_DIGITS), 32)
         self._ids[number % 64].append(number)
         self._submitted[id] = (entry["verdict"], entry["script_sha256"])
+
+    def _within(self, entry: Entry) -> None:
+        """A call from inside a command: that one runs, or has ended this moment."""
+        outer, late = entry["within"], document.moment(entry["t"]) - SLACK
+        while self._just_ended and document.moment(self._just_ended[0][1]) < late:
+            self._just_ended.popleft()
+        if outer not in self._running and all(id != outer for id, _ in self._just_ended):
+            what = "covered by" if entry.get("covered") else "from inside"
+            self._findings.add("within-unknown", entry["n"], f"{what} {outer}, which did not run")
 
     def _request_opened(self, entry: Entry) -> None:
         verdict, script = self._submitted.pop(entry["id"], ("", ""))
@@ -201,12 +240,13 @@ class Lives:
     def _command_ended(self, entry: Entry) -> None:
         if self._running.pop(entry["id"], None) is None:
             self._findings.add("finish-without-start", entry["n"], f"{entry['id']} was not running")
+        self._just_ended.append((entry["id"], entry["t"]))
 
     # ---- the end ----
 
     def finish(self) -> None:
         """Say what the last entry leaves open."""
-        if self._last is not None and self._closed is None:
+        if self._last is not None and self.closed is None:
             self._findings.add("log-open", None, "the log is in use: no ledger.closed ends it")
         for id, index in self._running.items():
             if self._up is not None and index > self._up:

@@ -25,16 +25,22 @@ _CHUNK = 1 << 20
 
 
 class Directory:
-    """A directory that is only read.  Whatever is not a plain file there is a finding."""
+    """A directory that is only read.  Whatever is not a plain file there is a finding.
 
-    def __init__(self, path: str | os.PathLike[str], findings: Said) -> None:
+    It is given by its path, or by an open descriptor that stays the giver's.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | int, findings: Said) -> None:
+        self._findings = findings
+        if isinstance(path, int):
+            self.fd = path
+            return
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
                 f"there is no log in {os.fspath(path)}", hint="see `gatesh doctor`"
             ) from None
-        self._findings = findings
 
     def close(self) -> None:
         """Give the descriptor back."""

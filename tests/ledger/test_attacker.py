@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from gatesh import document
-from gatesh.ledger import audit as audit_module
+from gatesh.ledger import onelog as audit_module
 from gatesh.ledger.merkle import Head
 
 from .attacker import Attacker

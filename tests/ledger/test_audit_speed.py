@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatesh import document
-from gatesh.ledger import audit as auditing
+from gatesh.ledger import onelog as auditing
 from gatesh.ledger import examine
 from gatesh.ledger.audit import audit
 from tests.ledger.attacker import Attacker

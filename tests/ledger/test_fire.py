@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gatesh.ledger import audit as audit_module
+from gatesh.ledger import onelog as audit_module
 from gatesh.ledger.merkle import Head, verify_consistency
 from gatesh.ledger.store import LedgerFull
 from gatesh.ledger.tiles import needed
@@ -218,7 +218,7 @@ def test_an_error_or_a_kill_at_each_system_call_leaves_a_sound_log(tmp_path, fir
     """
     count, split = (2, 256) if first == "rotating" else (1, None)
     if split is not None:
-        for module in ("journal", "recovery", "reading", "store", "audit"):
+        for module in ("journal", "recovery", "reading", "store", "onelog"):
             monkeypatch.setattr(f"gatesh.ledger.{module}.SPLIT", split)
     original = House(tmp_path / "state", now=datetime.now(timezone.utc))
     if first != "fresh":

@@ -20,7 +20,7 @@ from gatesh.ledger.note import open_checkpoint
 from gatesh.ledger.store import Ledger, LedgerFull
 
 from .c2sp_reader import read
-from .ledger_world import House
+from .ledger_world import House, log_key
 
 BEAT = {"type": "heartbeat"}
 
@@ -479,7 +479,7 @@ def test_an_observer_that_fails_stops_the_writer(house: House):
 @pytest.fixture
 def small_files(monkeypatch):
     """Files of 512 entries, so that a test can fill some."""
-    for module in ("journal", "recovery", "reading", "store", "audit"):
+    for module in ("journal", "recovery", "reading", "store", "onelog"):
         monkeypatch.setattr(f"gatesh.ledger.{module}.SPLIT", 512)
 
 
@@ -591,7 +591,9 @@ def test_tiles_that_are_lost_or_torn_are_written_again(house: House):
 def test_a_finished_log_takes_no_more_entries(house: House):
     with house.open() as ledger:
         closed = {"type": "ledger.closed", "origin": house.key.name, "vkey": str(house.key)}
-        ledger.append([{**closed, "successor": "build7/gatesh/00000000"}])
+        _, next_key = log_key("build8")
+        successor = {"origin": next_key.name, "vkey": str(next_key)}
+        ledger.append([{**closed, "successor": successor}])
         with pytest.raises(LedgerError, match="finished"):
             ledger.append([BEAT])
     with house.open() as ledger, pytest.raises(LedgerError, match="finished"):
