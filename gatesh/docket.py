@@ -100,18 +100,21 @@ class Docket:
             inner=case.analysis.inner,
             system=case.judgement.system,
         )
-        self.blobs.put(case.script)  # `show` and the claim need the bytes, however short
-        for file in case.analysis.files:  # people have to read what the line reads as code
-            if (content := case.call.read(file.path)) is not None:
-                self.blobs.put(content)
+        with self.blobs.batch() as batch:
+            batch.put(case.script)  # `show` and the claim need the bytes, however short
+            for file in case.analysis.files:  # people have to read what the line reads as code
+                if (content := case.call.read(file.path)) is not None:
+                    batch.put(content)
+            request_sha256 = batch.put(data)
+            asked = submitted(case, id, batch.put)
         opened = {
             "type": "request.opened",
             "id": id,
             "revision": 1,
-            "request_sha256": self.blobs.put(data),
+            "request_sha256": request_sha256,
             "why": case.judgement.findings[0].rule,
         }
-        self.ledger.append([submitted(case, id, self.blobs.put), opened])
+        self.ledger.append([asked, opened])
         self.matches[case.match_sha256] = id
         return id
 
@@ -139,10 +142,11 @@ class Docket:
         with self.turn:
             state = self.state(id)
             request = self.blobs.get(state.request_sha256)
-            digests = {
-                "decision_sha256": self.blobs.put(decision),
-                "signature_sha256": self.blobs.put(signature),
-            }
+            with self.blobs.batch() as batch:
+                digests = {
+                    "decision_sha256": batch.put(decision),
+                    "signature_sha256": batch.put(signature),
+                }
             try:
                 accepted = check(
                     decision,

@@ -192,7 +192,8 @@ class Link:
             os.close(self.screen)
             self.screen = -1
         drained = [relay.drain() for relay in relays]
-        streams = recorder.finish(self.blobs.adopt, self.blobs.put)
+        with self.blobs.batch() as batch:
+            streams = recorder.finish(batch.adopt, batch.put)
         self.let_go(relays, recorder, late, over=all(drained))
         return Ending(how, value, seconds, streams, self.broken or why, self.unseen)
 
@@ -360,7 +361,8 @@ class Link:
     ) -> None:
         for relay in relays:
             relay.ended.wait()
-        streams = recorder.finish(self.blobs.adopt, self.blobs.put)
+        with self.blobs.batch() as batch:
+            streams = recorder.finish(batch.adopt, batch.put)
         recorder.discard()
         if streams:
             late(streams)

@@ -277,7 +277,8 @@ class Session:
         self.recorder.discard()
 
     def _finish(self) -> dict[str, Any]:
-        return self.recorder.finish(self.link.blobs.adopt, self.link.blobs.put)
+        with self.link.blobs.batch() as batch:
+            return self.recorder.finish(batch.adopt, batch.put)
 
     # ---- where it is ---------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -50,17 +51,8 @@ class Blobs:
 
     def put(self, data: bytes) -> str:
         """Keep *data* durably and return its digest."""
-        sha = hashlib.sha256(data).hexdigest()
-        with _kept(), self._shelf(sha) as shelf:
-            if not self._there(shelf, sha, len(data)):
-                temporary = f".{secrets.token_hex(8)}.tmp"
-                try:
-                    disk.write_file(shelf, temporary, data)
-                    self._name(shelf, temporary, shelf, sha)
-                except BaseException:
-                    disk.remove(shelf, temporary)
-                    raise
-        return sha
+        with self.batch() as batch:
+            return batch.put(data)
 
     def adopt(self, path: Path) -> tuple[str, int]:
         """Make the finished file *path* a blob; return its digest and size.
@@ -68,65 +60,145 @@ class Blobs:
         The file is moved, so it must lie on the same file system and nobody may
         be writing to it any more.
         """
-        with _kept(), self._beside(path) as above:
-            fd = disk.open_file(above, path.name, os.O_RDONLY)
-            with os.fdopen(fd, "rb") as file:
-                sha = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
-                os.fchmod(file.fileno(), 0o600)
-                disk.sync(file.fileno())
-            with self._shelf(sha) as shelf:
-                if self._there(shelf, sha, size):
-                    os.unlink(path.name, dir_fd=above)
-                else:
-                    self._name(above, path.name, shelf, sha)
-        return sha, size
+        with self.batch() as batch:
+            return batch.adopt(path)
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Lend something that keeps several blobs for the time of one.
+
+        They are durable, and have their names, when the block has been left; when that fails
+        or the block does, none of them is promised.
+        """
+        batch = Batch(self)
+        with _kept():
+            try:
+                yield batch
+                batch.name()
+            finally:
+                batch.close()
 
     def get(self, sha: str) -> bytes:
         """Return the blob, its digest checked; raise `NotFound` or `LedgerError`."""
         _check(sha)
-        with _kept(), self._shelf(sha) as shelf:
-            data = disk.read(shelf, sha)
+        with _kept():
+            data = self._read(sha)
         if data is None:
             raise NotFound(f"blob {sha} is not kept here", hint="run `gatesh audit`")
         if hashlib.sha256(data).hexdigest() != sha:
             raise LedgerError(f"blob {sha} has been changed", hint="run `gatesh audit`")
         return data
 
-    @contextlib.contextmanager
-    def _shelf(self, sha: str) -> Iterator[int]:
-        root = disk.open_directory(self._root)
+    def _read(self, sha: str) -> bytes | None:
+        root = disk.open_directory(self._root, create=False)
         try:
-            shelf = disk.open_directory(sha[:2], inside=root)
+            shelf = disk.open_directory(sha[:2], inside=root, create=False)
+        except FileNotFoundError:
+            return None
         finally:
             os.close(root)
         try:
-            yield shelf
+            return disk.read(shelf, sha)
         finally:
             os.close(shelf)
 
-    @staticmethod
-    @contextlib.contextmanager
-    def _beside(path: Path) -> Iterator[int]:
-        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield above
-        finally:
-            os.close(above)
 
-    @staticmethod
-    def _there(shelf: int, sha: str, size: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    """A file that is to become a blob: where it lies, and open for syncing."""
+
+    directory: int
+    name: str
+    fd: int
+    shelf: int
+    sha: str
+    ours: bool  # made here: nobody misses it if it does not get its name
+
+
+class Batch:
+    """Blobs on their way to the disk together; get one from `Blobs.batch`."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._root = disk.open_directory(blobs.directory / "sha256")
+        self._shelves: dict[str, int] = {}
+        self._unnamed: dict[str, _Unnamed] = {}
+        self._above: list[int] = []
+        self._made = False  # a shelf, whose own name is not durable yet
+
+    def put(self, data: bytes) -> str:
+        """Take *data* and return its digest."""
+        sha = hashlib.sha256(data).hexdigest()
+        shelf = self._shelf(sha)
+        if not self._there(shelf, sha, len(data)):
+            name = f".{secrets.token_hex(8)}.tmp"
+            fd = disk.create(shelf, name)
+            self._unnamed[sha] = _Unnamed(shelf, name, fd, shelf, sha, ours=True)
+            disk.write_all(fd, data)
+        return sha
+
+    def adopt(self, path: Path) -> tuple[str, int]:
+        """Take the finished file *path* and return its digest and size."""
+        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._above.append(above)
+        fd = disk.open_file(above, path.name, os.O_RDONLY)
+        try:
+            with os.fdopen(fd, "rb", closefd=False) as file:
+                sha = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+            shelf = self._shelf(sha)
+            if self._there(shelf, sha, size):
+                os.unlink(path.name, dir_fd=above)
+                return sha, size
+            os.fchmod(fd, 0o600)
+            self._unnamed[sha] = _Unnamed(above, path.name, fd, shelf, sha, ours=False)
+            fd = -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        return sha, size
+
+    def name(self) -> None:
+        """Make everything durable, then give it its names, then make those durable."""
+        if not self._unnamed:
+            return
+        disk.sync_all(file.fd for file in self._unnamed.values())
+        changed = {self._root} if self._made else set()
+        while self._unnamed:
+            _, file = self._unnamed.popitem()
+            os.close(file.fd)
+            os.rename(file.name, file.sha, src_dir_fd=file.directory, dst_dir_fd=file.shelf)
+            changed.add(file.shelf)
+        disk.sync_all(changed)
+
+    def close(self) -> None:
+        """Let go of everything, and of what has not got its name."""
+        for file in self._unnamed.values():
+            os.close(file.fd)
+            if file.ours:
+                disk.remove(file.directory, file.name)
+        for fd in (*self._above, *self._shelves.values(), self._root):
+            os.close(fd)
+
+    def _shelf(self, sha: str) -> int:
+        shelf = self._shelves.get(sha[:2])
+        if shelf is None:
+            try:
+                shelf = disk.open_directory(sha[:2], inside=self._root, create=False)
+            except FileNotFoundError:
+                shelf = disk.open_directory(sha[:2], inside=self._root, durable=False)
+                self._made = True
+            self._shelves[sha[:2]] = shelf
+        return shelf
+
+    def _there(self, shelf: int, sha: str, size: int) -> bool:
+        if sha in self._unnamed:
+            return True
         try:
             found = os.stat(sha, dir_fd=shelf, follow_symlinks=False)
         except FileNotFoundError:
             return False
         # Same name, other length: a damaged copy, replaced by the sound one.
         return stat.S_ISREG(found.st_mode) and found.st_size == size
-
-    @staticmethod
-    def _name(source: int, old: str, shelf: int, sha: str) -> None:
-        os.rename(old, sha, src_dir_fd=source, dst_dir_fd=shelf)
-        disk.sync(shelf)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from gatesh.errors import LedgerError
@@ -34,11 +37,35 @@ def sync(fd: int, *, data_only: bool = False) -> None:
         ) from problem
 
 
+def sync_all(fds: Iterable[int]) -> None:
+    """Sync every one of *fds*, all at the same time: file systems do that in one go."""
+    first, *others = fds
+    under_way = [_flushers().submit(sync, fd) for fd in others]
+    try:
+        sync(first)
+    finally:
+        # All of them, whatever happens: nobody may close a descriptor that is being synced.
+        failures = [flush.exception() for flush in under_way]
+    for failure in failures:
+        if failure is not None:
+            raise failure
+
+
+@cache
+def _flushers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(8, thread_name_prefix="flush")
+
+
 def open_directory(
-    path: str | bytes | Path, *, inside: int | None = None, create: bool = True
+    path: str | bytes | Path,
+    *,
+    inside: int | None = None,
+    create: bool = True,
+    durable: bool = True,
 ) -> int:
     """Return a descriptor of the directory, made with mode 0700 if it is not there.
 
+    Without *durable*, the caller has to sync the directory in which it may have been made.
     Raises `LedgerError` for a link, a non-directory, or one that others may write to.
     """
     made = False
@@ -59,7 +86,7 @@ def open_directory(
             f"others may write to {os.fsdecode(path)}",
             hint=f"chmod 700 {os.fsdecode(path)}",
         )
-    if made:
+    if made and durable:
         sync_parent(path, inside)
     return fd
 
