@@ -6,6 +6,10 @@
     <seed, 64 hex digits>                       <name in the keyring>
 
 so a locked keyring is an error and never a reason to make a second key for the same log.
+
+`next.key` has the same form: the key of the log that follows, made before the last entry of
+this one names it.  Once it has become `log.key` the key before is gone: nobody, who has the
+machine or not, adds to a finished log.
 """
 
 from __future__ import annotations
@@ -50,6 +54,7 @@ class LogKey:
     origin: str
     kept: str
     _key: SigningKey = field(repr=False)
+    _name: str = ""  # in the keyring
 
     @classmethod
     def open(cls, state_dir: Path, host: str, *, use_keyring: bool) -> LogKey:
@@ -64,13 +69,52 @@ class LogKey:
             return cls._read(path)
         except FileNotFoundError:
             pass
-        if any((state_dir / "ledger").glob("log*.jsonl")):
+        if any(state_dir.glob("ledger*/log*.jsonl")):
             raise KeyTrouble(
                 f"{path} is missing although there is a ledger; gatesh makes no second key for it",
                 hint="restore it from a backup, or move `ledger/` away to begin a new one",
             )
         cls._make(path, host, use_keyring)
         return cls._read(path)
+
+    @classmethod
+    def next(cls, state_dir: Path, host: str, *, use_keyring: bool) -> LogKey:
+        """Open the key of the log that will follow; make it if there is none yet."""
+        path = state_dir / "next.key"
+        try:
+            return cls._read(path)
+        except FileNotFoundError:
+            cls._make(path, host, use_keyring)
+            return cls._read(path)
+
+    @classmethod
+    def take_over(cls, state_dir: Path, vkey: str) -> None:
+        """Make the key of *vkey* the one in use: it is already, or it is the next one.
+
+        The key before it is destroyed.  Raises `KeyTrouble` when it is neither.
+        """
+        current = cls._read_if_there(state_dir / "log.key")
+        if current is not None and current.vkey == vkey:
+            return
+        path = state_dir / "next.key"
+        following = cls._read_if_there(path)
+        if following is None or following.vkey != vkey:
+            raise KeyTrouble(
+                f"{path} is not the key that the finished log names for its successor",
+                hint="restore it from a backup, or move all `ledger*` away to begin anew",
+            )
+        os.rename(path, state_dir / "log.key")
+        privatefile.sync_directory(state_dir)
+        if current is not None and current._name:
+            with contextlib.suppress(KeyTrouble):
+                OsKeyring.open(silent=True).delete(_SERVICE, current._name)
+
+    @classmethod
+    def _read_if_there(cls, path: Path) -> LogKey | None:
+        try:
+            return cls._read(path)
+        except FileNotFoundError:
+            return None
 
     @classmethod
     def _make(cls, path: Path, host: str, use_keyring: bool) -> None:
@@ -98,17 +142,17 @@ class LogKey:
         if match is None:
             raise KeyTrouble(f"{path} is not a gatesh log key", hint="restore it from a backup")
         where, origin, second = (part.decode("ascii") for part in match.groups())
-        kept = str(path)
+        kept, name = str(path), ""
         if where == "keyring":
             ring = OsKeyring.open(silent=True)
-            kept = f"the {ring.name}"
+            kept, name = f"the {ring.name}", second
             second = ring.get(_SERVICE, second) or ""
         if not _SEED.fullmatch(second):
             raise KeyTrouble(f"the log's key is not in {kept}", hint="unlock it, or restore it")
         key = SigningKey(bytes.fromhex(second))
         if origin.rpartition("/")[2] != hashlib.sha256(bytes(key.verify_key)).hexdigest()[:8]:
             raise KeyTrouble(f"the key in {kept} is not the one that {origin} names")
-        return cls(origin, kept, key)
+        return cls(origin, kept, key, name)
 
     @property
     def public(self) -> bytes:

@@ -82,13 +82,15 @@ class Ledger:
         clock: Clock,
         observe: Observe | None = None,
         predecessor: Mapping[str, Any] | None = None,
+        inherited: Sequence[Mapping[str, Any]] = (),
     ) -> Ledger:
         """Create the log in *directory*, or recover it.
 
         *sign* returns the 64 bytes of an Ed25519 signature by the key of *vkey*;
         *clock* returns an aware time.  *observe* gets each durable batch in index
         order before its append returns; it must not call back into the ledger.
-        A new log begins with `ledger.opened`, which names *predecessor* if given;
+        A new log begins with `ledger.opened`, which names *predecessor* if given,
+        and with the entries *inherited* from it;
         after a crash comes `ledger.recovered`.  Those two are not observed: read
         them from `entries`.  Raises `LedgerError` when somebody else holds the log
         or it cannot be written, `Tampered` when it is not what its checkpoint says.
@@ -102,7 +104,7 @@ class Ledger:
         try:
             ledger = cls(directory, key, sign, clock)
             try:
-                ledger._start(predecessor)
+                ledger._start(predecessor, inherited)
             except BaseException:
                 ledger.close()
                 raise
@@ -111,7 +113,9 @@ class Ledger:
         ledger.observe = observe
         return ledger
 
-    def _start(self, predecessor: Mapping[str, Any] | None) -> None:
+    def _start(
+        self, predecessor: Mapping[str, Any] | None, inherited: Sequence[Mapping[str, Any]]
+    ) -> None:
         stored = disk.read(self._fd, "checkpoint")
         if stored is None:
             recovery.check_empty(self._fd)
@@ -142,7 +146,8 @@ class Ledger:
                     "predecessor": named,
                 }
             )
-        if not self._finished:
+            drafts += map(dict, inherited)
+        if not self.finished:
             self.append(drafts + recovery.unrecorded(self._fd, past.recorded))
 
     def _check_vkey(self, size: int) -> None:
@@ -153,16 +158,18 @@ class Ledger:
         elif written != ours:
             raise recovery.tampered("the file vkey does not hold the key of this broker")
 
-    def close(self, last: Mapping[str, Any] | None = None) -> None:
+    def close(self, *last: Mapping[str, Any]) -> None:
         """Let go of the log; waits for a round under way.  Closing twice is fine.
 
-        *last* is appended first, and nothing behind it: appends that wait are refused.
-        Raises what `append` does for it; the log is closed all the same.
+        *last* are appended first, and nothing behind them: appends that wait are refused.
+        Raises what `append` does for them; the log is closed all the same.
         """
-        job = Job([checked(last)] if last is not None else [])
+        job = Job([checked(fields) for fields in last])
         with self._round:
-            if job.drafts:
+            while not job.done:
                 self._commit([job])
+                if not job.done:  # this file is full, and the rest went to the front of the queue
+                    self._queue.remove(job)
             self._broken = self._broken or "the log was closed by its own broker"
             self._tiles.close()
             self._journal.close()
@@ -237,7 +244,7 @@ class Ledger:
             raise LedgerError(
                 self._broken, hint="restart the broker: it checks the log and goes on"
             )
-        if self._finished:
+        if self.finished:
             raise LedgerError("this log is finished and names its successor")
         try:
             if self._tree.size == (self._journal.full + 1) * SPLIT:
@@ -332,7 +339,8 @@ class Ledger:
         return LedgerError(self._broken, hint="restart the broker: it checks the log and goes on")
 
     @property
-    def _finished(self) -> bool:
+    def finished(self) -> bool:
+        """Whether the last entry is a `ledger.closed`: nothing can be appended."""
         return self._last is not None and self._last["type"] == CLOSED
 
     # ---- reading ----
