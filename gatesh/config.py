@@ -7,8 +7,10 @@ GATESH_HOME=DIR                      puts all of them under DIR as config/, stat
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
+import hashlib
 import os
 import pwd
 import re
@@ -117,6 +119,14 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """A server that cosigns heads (C2SP tlog-witness): its verifier key and submission prefix."""
+
+    vkey: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Settings of one broker; every one has a default that is safe."""
 
@@ -132,6 +142,9 @@ class Config:
     log_key: str = "file"  # file | keyring
     push: tuple[str, ...] = ()  # a program that gets each new head on its standard input …
     push_every_s: float = 60  # … at most this often
+    witnesses: tuple[Witness, ...] = ()  # that cosign heads, as often
+    witnesses_need: int = 0  # so many must have seen every entry …
+    witnesses_within_s: float = 86_400  # … that is older than this
 
     notify: tuple[str, ...] = ()  # a program that gets each request on its standard input
     webhooks: tuple[Webhook, ...] = ()
@@ -281,9 +294,54 @@ def _audit(value: Any) -> dict[str, Any]:
             read["push"] = tuple(given)
         elif name == "every":
             read["push_every_s"] = max(1.0, seconds(given))
+        elif name == "witnesses":
+            if not isinstance(given, list):
+                raise ValueError("witnesses: give a list of `vkey` and `url`")
+            read["witnesses"] = tuple(dict.fromkeys(_witness(one) for one in given))
+        elif name == "need":
+            if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+                raise ValueError("need: give a number of witnesses")
+            read["witnesses_need"] = given
+        elif name == "within":
+            read["witnesses_within_s"] = seconds(given)
         else:
-            raise ValueError(f"{name}: there are push and every")
+            raise ValueError(f"{name}: there are push, every, witnesses, need and within")
+    if read.get("witnesses_need", 0) > len(read.get("witnesses", ())):
+        raise ValueError("need: there are fewer witnesses than that")
     return read
+
+
+def _witness(value: Any) -> Witness:
+    if not isinstance(value, dict) or value.keys() != {"vkey", "url"}:
+        raise ValueError("witnesses: each has a `vkey` and a `url`")
+    vkey, url = str(value["vkey"]).strip(), value["url"]
+    if not _is_witness_key(vkey):
+        raise ValueError(
+            f"witnesses: {vkey}: not the Ed25519 key of a witness, NAME+ID+KEY; those of logs and"
+            " ML-DSA keys are of another kind"
+        )
+    if not _safe_url(url):
+        raise ValueError("witnesses: give an https:// url (http:// only to this machine)")
+    return Witness(vkey, url)
+
+
+def _is_witness_key(vkey: str) -> bool:
+    """Tell whether *vkey* is a verifier key with the signature type 0x04 (C2SP signed-note)."""
+    found = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})", vkey)
+    if found is None:
+        return False
+    body = base64.b64decode(found[3])
+    id = hashlib.sha256(found[1].encode() + b"\n" + body).hexdigest()[:8]
+    return len(body) == 33 and body[0] == 0x04 and id == found[2]
+
+
+def _safe_url(url: Any) -> bool:
+    """Tell whether *url* is https, or http to this machine."""
+    parts = urlsplit(url) if isinstance(url, str) else None
+    if parts is None or not parts.hostname:
+        return False
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (here and parts.scheme == "http")
 
 
 def _notify(value: Any) -> dict[str, Any]:
@@ -308,9 +366,7 @@ def _webhook(value: Any) -> Webhook:
     if not isinstance(value, dict) or not {"url"} <= value.keys() <= {"url", "secret_file"}:
         raise ValueError("webhooks: each has a `url` and perhaps a `secret_file`")
     url, secret = value["url"], value.get("secret_file")
-    parts = urlsplit(url) if isinstance(url, str) else None
-    here = parts is not None and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if parts is None or not parts.hostname or parts.scheme not in ("https", *["http"] * here):
+    if not _safe_url(url):
         raise ValueError("webhooks: give an https:// url (http:// only to this machine)")
     if secret is not None and (not isinstance(secret, str) or not secret.startswith("/")):
         raise ValueError("webhooks: secret_file: give an absolute path")

@@ -39,7 +39,7 @@ class Desk:
         self.docket = gate.docket
         self.running = running  # where the output of running commands is
         self.stop_server = stop
-        self.facts: dict[str, Any] = {}  # more that `status` tells
+        self.facts: dict[str, Callable[[], Any]] = {}  # more that `status` tells
         self.operations: dict[str, Callable[[dict[str, Any], Peer], dict[str, Any]]] = {
             "status": self.status,
             "pending": self.pending,
@@ -96,7 +96,7 @@ class Desk:
         with self.gate.lock:
             running = sorted(self.gate.running)
         return {
-            **self.facts,
+            **{name: tell() for name, tell in self.facts.items()},
             "version": __version__,
             "pid": os.getpid(),
             "inside": self._inside(peer),

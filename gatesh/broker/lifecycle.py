@@ -25,7 +25,8 @@ from gatesh.broker.law import LawBook
 from gatesh.broker.notify import Notifier
 from gatesh.broker.push import pushing
 from gatesh.broker.server import BACKLOG, Server
-from gatesh.config import Places, refuse_if_others_can_write
+from gatesh.broker.witnesses import witnessing
+from gatesh.config import Config, Places, refuse_if_others_can_write
 from gatesh.config import load as load_config
 from gatesh.docket import Docket
 from gatesh.errors import ConfigError, GateshError, LedgerError, render
@@ -140,11 +141,19 @@ def _open(places: Places) -> Iterator[Server]:
         running = places.state / "running"
         _settle_losses(docket, running)
         sweep(places.run)
-        with pushing(ledger.signed_head, lambda: docket.law().config):
+
+        def config() -> Config:
+            return docket.law().config
+
+        with (
+            witnessing(places.ledger, ledger.signed_head, ledger.consistency, config) as seats,
+            pushing(ledger.signed_head, config),
+        ):
             with _listening(places) as listener:
                 gate = Gate(docket, salt=key.secret("environment"))
                 server = Server(gate, listener, running, guarded=places.guarded)
-                server.desk.facts["webhook_key"] = notifier.public
+                server.desk.facts["webhook_key"] = lambda: notifier.public
+                server.desk.facts["witnesses"] = seats.status
                 yield server
                 clean = True
             _farewell(docket)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gatesh import config
+from gatesh.cli import proposing, show
 from gatesh.cli.talk import ask
 from gatesh.errors import GateshError, NotFound
 from gatesh.model import show_id
+from gatesh.visible import visible
 
 app = typer.Typer(no_args_is_help=True, help="The process that owns policy, log and requests.")
 
@@ -42,12 +44,28 @@ def status(
     typer.echo(f"version   {found['version']}, pid {found['pid']}")
     typer.echo(f"log       {found['origin']}, {found['size']} entries")
     typer.echo(f"webhooks  signed by {found['webhook_key']}")
+    for at, witness in enumerate(found["witnesses"]):
+        typer.echo(f"{'' if at else 'witnesses':<10}{_witness(witness, found['size'])}")
     typer.echo(f"rules     {found['rules']}" + (" BROKEN" if found["rules_broken"] else ""))
     if found["rules_broken"]:
         typer.echo(f"          {found['rules_broken']}")
+    proposing.shout(found["edits"])
     typer.echo(f"people    {', '.join(found['people']) or 'none'}")
     typer.echo(f"running   {' '.join(map(show_id, found['running'])) or 'nothing'}")
     typer.echo(f"waiting   {' '.join(map(show_id, found['waiting'])) or 'nobody'}")
+
+
+def _witness(seat: dict[str, Any], size: int) -> str:
+    """Say what one witness has seen of a log of *size*, and what is wrong with it."""
+    said = f"{visible(seat['name'])} has seen "
+    if seat["at"]:
+        said += f"{seat['size']:,} of {size:,}, {seat['at'][:19].replace('T', ' ')}"
+    else:
+        said += "nothing yet"
+    if seat["trouble"]:
+        said += f"\n          {show.colour('FAILS', '31')}: {visible(seat['trouble'])}"
+        said += f" ({seat['tries']} {'try' if seat['tries'] == 1 else 'tries'})"
+    return said
 
 
 @app.command()

@@ -47,7 +47,7 @@ def doctor(
     places = config.places()
     typer.echo(f"gatesh {__version__}, {'guarded' if places.guarded else 'embedded'}")
     checks: list[Callable[[config.Places], list[Finding]]] = [
-        _program, _settings, _rules, _people, _shells, _broker, _limits,
+        _program, _settings, _rules, _people, _law, _shells, _broker, _limits,
     ]  # fmt: skip
     bad = False
     for check in checks:
@@ -147,6 +147,25 @@ def _people(places: config.Places) -> list[Finding]:
     return found
 
 
+def _law(_places: config.Places) -> list[Finding]:
+    law = ask("law")
+    names = {"roster": "the roster", "rules": "your rules", "config": "config.yaml"}
+    found = [
+        Finding(
+            "bad",
+            f"not in force: {names[edit['kind']]} on disk is not what was approved\n"
+            "gatesh propose asks for it, gatesh propose --undo puts back what was approved",
+        )
+        for edit in law["edits"]
+    ]
+    if law["settled"]:
+        found.append(Finding("ok", "people, rules and settings change only with a signature"))
+    else:
+        text = "first use: people, rules and settings change without anybody's signature"
+        found.append(Finding("note", f"{text}\nuntil two people are enrolled"))
+    return found
+
+
 def _account() -> str:
     from gatesh.broker.surroundings import user_name
 
@@ -166,7 +185,15 @@ def _shells(places: config.Places) -> list[Finding]:
 
 def _broker(_places: config.Places) -> list[Finding]:
     status = ask("status")
-    return [Finding("ok", f"the broker answers: pid {status['pid']}, {status['size']} entries")]
+    found = [Finding("ok", f"the broker answers: pid {status['pid']}, {status['size']} entries")]
+    for witness in status["witnesses"]:
+        if witness["trouble"]:
+            text = f"the witness {witness['name']} fails: {witness['trouble']}"
+            found.append(Finding("bad", text))
+        else:
+            text = f"the witness {witness['name']} has seen {witness['size']} entries"
+            found.append(Finding("ok", text))
+    return found
 
 
 def _limits(places: config.Places) -> list[Finding]:

@@ -64,14 +64,22 @@ class Prover:
                 f"there is no entry {n:,}: the log has {self.head.size:,}, numbered from 0",
                 hint="list entries with `gatesh log --json`",
             )
-        if self._tree.size == 0:
-            for _ in self.lines():
-                pass
+        self._whole()
         path = self._tree.inclusion(n)
         line = self._log.lines(n // WIDTH, n % WIDTH + 1)[-1]
         proof = Proof(line, n, tuple(path), self.checkpoint)
         proof.check(self.key)
         return proof
+
+    def consistency(self, old: int) -> list[bytes]:
+        """Return the proof that the log continues the one of *old* entries."""
+        self._whole()
+        return self._tree.consistency(old)
+
+    def _whole(self) -> None:
+        if self._tree.size == 0:
+            for _ in self.lines():
+                pass
 
     def between(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the lines of entries *start* up to but not including *end*, hashed before."""

@@ -1,0 +1,196 @@
+"""Witnesses: somebody else's server has seen this much of the log, and when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from gatesh.broker.witnesses import Seat, Witnesses
+from gatesh.config import Config, load
+from gatesh.config import Witness as Setting
+from gatesh.errors import ConfigError
+from gatesh.ledger.note import Key
+from gatesh.ledger.store import Ledger
+from tests.ledger.c2sp_witness import Witness
+from tests.ledger.ledger_world import NOON, House
+from tests.world import until
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    made = Witness()
+    yield made
+    made.stop()
+
+
+def asking(house: House, ledger: Ledger, *witnesses: Witness) -> Witnesses:
+    """What a broker has in *house* that knows *witnesses*, and they its log."""
+    for witness in witnesses:
+        witness.follow(str(house.key))
+    seats = tuple(Setting(witness.vkey, witness.url) for witness in witnesses)
+    config = Config(witnesses=seats, push_every_s=0)
+    return Witnesses(house.directory, ledger.signed_head, ledger.consistency, lambda: config)
+
+
+def ask(witnesses: Witnesses) -> dict[str, object]:
+    """Ask all of them now; return the status of the first."""
+    for thread in witnesses.look(now=True):
+        thread.join()
+    return witnesses.status()[0]
+
+
+def day(house: House, ledger: Ledger, commands: int = 1) -> int:
+    """Have *commands* run; return the size of the log."""
+    for _ in range(commands):
+        id = f"{ledger.head.size:08}"
+        ledger.append([house.submitted(id, b"ls"), house.started(id, b"ls"), house.finished(id)])
+    return ledger.head.size
+
+
+def test_a_running_broker_has_every_head_cosigned_and_the_last_one_too(world, witness):
+    """
+    What the witness has seen cannot be cut or rewritten, whoever has the log's key.
+    """
+    seats = [{"vkey": witness.vkey, "url": witness.url}]
+    world.settings(f"audit: {{witnesses: {json.dumps(seats)}, every: 1s}}\n")
+    world.set_up().gatesh("-c", "echo one")
+    witness.follow((world.state / "ledger" / "vkey").read_text())
+    (name,) = witness.logs
+    until(lambda: witness.size(name) == len(world.entries()))
+
+    assert "has seen" in world.gatesh("broker", "status").text
+    world.gatesh("broker", "stop")
+    until(lambda: len(world.entries("broker.stopped")) == 1)
+    until(lambda: witness.size(name) == len(world.entries()))
+
+    assert set(witness.answers) <= {200, 404}  # every proof was accepted
+
+
+def test_whatever_a_log_grows_to_its_witness_follows(house, witness):
+    """
+    Across blocks of tiles the proof reads what is no longer in memory.
+    """
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        witnesses = asking(house, ledger, witness)
+        for commands in (0, 1, 1, 5, 80, 1, 300):
+            size = day(house, ledger, commands)
+            assert ask(witnesses)["size"] == size == witness.size(house.key.name)
+
+    assert set(witness.answers) == {200}
+
+
+def test_a_broker_that_forgot_what_the_witness_saw_is_told(house, witness):
+    """
+    The size in a 409 is where the next proof begins: state that is lost costs one question.
+    """
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        ask(asking(house, ledger, witness))
+        (kept,) = (house.directory / "witness").iterdir()
+        day(house, ledger)
+        assert ask(asking(house, ledger, witness))["trouble"] is None
+        assert witness.answers == [200, 200]  # remembered
+
+        kept.unlink()
+        size = day(house, ledger)
+        assert ask(asking(house, ledger, witness))["size"] == size
+        assert witness.answers == [200, 200, 409, 200]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [(500, "answered 500"), (404, "its operator"), (403, "(403)"), (422, "rewritten"), (302, "302")],
+)  # fmt: skip
+def test_a_witness_that_fails_is_named_and_asked_again_later(house, witness, trouble, said):
+    """
+    A witness adds; it must never be able to take away, and must not be hammered.
+    """
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        witnesses = asking(house, ledger, witness)
+        witness.trouble = trouble
+        told = ask(witnesses)
+        assert said in str(told["trouble"]) and told["size"] == 0 and told["tries"] == 1
+
+        assert witnesses.look() == []  # not so soon
+        witness.trouble = None
+        told = ask(witnesses)
+        assert told["trouble"] is None and told["size"] == ledger.head.size
+
+
+def test_a_witness_that_cannot_be_reached_at_all_is_named(house, witness):
+    witness.stop()
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+
+        assert "refused" in str(ask(asking(house, ledger, witness))["trouble"])
+
+
+def test_an_answer_that_is_not_the_witness_own_signature_counts_for_nothing(house, witness):
+    witness.forges = True
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        told = ask(asking(house, ledger, witness))
+
+    assert "does not belong" in str(told["trouble"]) and told["size"] == 0
+    assert not (house.directory / "witness").exists()
+
+
+def test_a_log_that_was_cut_is_said_to_be_cut(house, witness):
+    """
+    The one thing an attacker with the key cannot hide, not even from the broker's own status.
+    """
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        size = day(house, ledger, 3)
+        ask(asking(house, ledger, witness))
+    other = House(house.state / "copy", now=NOON + timedelta(hours=1))
+    with other.open() as ledger:  # the same key, fewer entries
+        ledger.append(other.beginning())
+
+        told = str(ask(asking(other, ledger, witness))["trouble"])
+        assert f"has seen {size}" in told and "cut" in told
+        day(other, ledger, 9)  # longer, and another log all the same
+        assert "rewritten" in str(ask(asking(other, ledger, witness))["trouble"])
+
+
+def test_a_file_that_somebody_put_there_is_not_taken_for_what_was_seen(house, witness):
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        (house.directory / "witness").mkdir(mode=0o700)
+        seat = Seat(Setting(witness.vkey, witness.url), house.directory / "witness")
+        (house.directory / "witness" / seat.key.id.hex()).write_bytes(ledger.checkpoint)
+
+        witnesses = asking(house, ledger, witness)
+        assert witnesses.status()[0]["size"] == 0
+        assert ask(witnesses)["size"] == ledger.head.size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "witnesses: w.example+abc",
+        "witnesses: [{vkey: 'w.example+00000000+BAAA', url: 'https://w.example'}]",
+        "witnesses: [{vkey: VKEY, url: 'http://w.example'}]",
+        "witnesses: [{vkey: VKEY}]",
+        "witnesses: [{vkey: LOG, url: 'https://w.example'}]",
+        "need: 1",
+        "need: yes",
+    ],
+)
+def test_settings_of_witnesses_that_cannot_be_meant_are_refused(tmp_path, witness, text):
+    """
+    A key that was copied wrong must not wait for the first audit to be noticed.
+    """
+    path = tmp_path / "config.yaml"
+    path.write_text(f"audit: {{witnesses: [{{vkey: {witness.vkey}, url: 'https://w.example'}}]}}\n")
+    assert load(path).witnesses[0].url == "https://w.example"
+
+    log = str(Key("w.example", witness.body[1:]))
+    path.write_text(f"audit: {{{text.replace('VKEY', witness.vkey).replace('LOG', log)}}}\n")
+    with pytest.raises(ConfigError, match="audit"):
+        load(path)
