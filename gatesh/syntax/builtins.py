@@ -18,6 +18,7 @@ _SAFE_ALIAS = re.compile(r"[\w.@:+-]+")
 # These change how the lines after the alias are read: an alias to `#` makes here-document
 # lines commands, one to `<<X` makes commands data.
 _ALIAS_GRAMMAR = re.compile(r"\n|<<|(?:^|\s)#|^\s*$")
+MAX_LINES = 100  # that `mapfile` reads into an array of which every element is known
 _SUBSCRIPT = re.compile(r"\[[^\]]*(?:\$\(|`)")
 
 
@@ -51,14 +52,20 @@ def declare(call: Call) -> Output:
     f, shell = call.f, call.f.shell
     options = "".join(x.text[1:] for x in call.rest if x.text[:1] == "-" and x.text[:2] != "--")
     exports = call.name == "export" or "x" in options
+    names = {field.text.partition("=")[0].rstrip("+") for field in call.rest}
     if "i" in options and call.name != "export":
-        names = {field.text.partition("=")[0].rstrip("+") for field in call.rest}
         shell.integers |= names
+    if set(options) & {"l", "u"} and call.name in ("declare", "typeset", "local"):
+        shell.cased = {**shell.cased, **dict.fromkeys(names, "l" if "l" in options else "u")}
     for field in call.rest:
         if field.text[:1] in ("-", "+"):
             continue
         if "i" in options:
             _subscripts(call, field)
+            for held in _named_values(call, field):
+                f.hidden_code(held, f"{field.text} is evaluated")
+        if "n" in options and _SUBSCRIPT.search(field.text):
+            f.hidden_code(field.text, f"{call.name} -n evaluates a subscript whenever it is used")
         if ("a" in options or "A" in options) and re.search(
             r"=\(.*(?:\$\(|`)", field.text, re.DOTALL
         ):
@@ -77,11 +84,20 @@ def declare(call: Call) -> Output:
             f.add(Kind.ENV, f"{name}={render(value)}", call.span_of([field]))
             assigned(f, name, value, call.span_of([field]))
             shell.set(name, hole("$" + name) if found[2] else value)
+        elif name in shell.cased:
+            shell.set(name, *shell.lookup(name))
         if exports:
             shell.export(name)
         if "n" in options and call.name != "export":
             shell.set(name, hole("$" + name))
     return Output()
+
+
+def _named_values(call: Call, field: Field) -> list[str]:
+    """Return the values with substitutions that `declare -i y=x` evaluates by way of a name."""
+    names = re.findall(r"[A-Za-z_]\w*", field.text.partition("=")[2])
+    values = [value for name in names for value in call.f.shell.lookup(name)]
+    return [v for v in values if isinstance(v, str) and ("$(" in v or "`" in v)]
 
 
 def _was_assigned(call: Call, field: Field, name: str) -> bool:
@@ -132,14 +148,26 @@ def read(call: Call) -> Output:
     names = [field.text for field in call.fields[found.first :]] or ["REPLY"]
     for option, value in found.options:
         if option == "-a" and value is not None:
-            shell.set(value.text, hole("$" + value.text))
+            line = stdin.text if (stdin := f.stdin) is not None else None
+            if isinstance(line, str):
+                words = _read_fields(line.partition("\n")[0], shell.one("IFS"), 0)
+                shell.set(value.text, Array(tuple(Field(word, word) for word in words)))
+            else:
+                shell.set(value.text, hole("$" + value.text, source=stdin))
             return Output("")
     f.read_names += names
     stdin = f.stdin
     text = stdin.text if stdin is not None else None
     lines: list[list[str]] = []
+    if any(option == "-u" for option, _ in found.options):
+        number = next(value for option, value in found.options if option == "-u")
+        stdin = f.fds.get(number.text) if number is not None else None
+        text = stdin.text if stdin is not None else None
     if isinstance(text, str):
-        lines = [line.split(None, len(names) - 1) for line in text.split("\n") if line.strip()][:9]
+        ifs = shell.one("IFS")
+        lines = [_read_fields(line, ifs, len(names)) for line in text.split("\n") if line.strip()][
+            :9
+        ]
     for at, name in enumerate(names):
         if lines:
             shell.set(
@@ -150,14 +178,27 @@ def read(call: Call) -> Output:
     return Output("")
 
 
+def _read_fields(line: str, ifs: str | None, count: int) -> list[str]:
+    """Split *line* as `read` does; the last of *count* fields (0: any number) takes the rest."""
+    if ifs is None or not ifs.strip(" \t\n"):
+        return [line] if ifs == "" else line.split(None, count - 1)
+    return re.split("[" + re.escape(ifs) + "]", line.strip(), maxsplit=max(0, count - 1))
+
+
 def mapfile(call: Call) -> Output:
     """`mapfile -C code`: the callback is code."""
-    found = options_of(call.fields, 1, Options(frozenset("CcdnOstu"), frozenset()))
+    found = options_of(call.fields, 1, Options(frozenset("CcdnOsu"), frozenset()))
     for option, value in found.options:
         if option == "-C" and value is not None:
             _code(call, value, "mapfile -C")
+    stdin = call.f.stdin
+    text = stdin.text if stdin is not None else None
     for field in call.fields[found.first : found.first + 1] or [Field("MAPFILE", "MAPFILE")]:
-        call.f.shell.set(field.text, hole("$" + field.text, source=call.f.stdin))
+        if isinstance(text, str) and text.count("\n") < MAX_LINES:
+            lines = tuple(Field(line, line) for line in text.splitlines())
+            call.f.shell.set(field.text, Array(lines))
+        else:
+            call.f.shell.set(field.text, hole("$" + field.text, source=stdin))
     return Output("")
 
 
@@ -317,9 +358,11 @@ def complete(call: Call) -> Output:
         value = rest[at + 1]
         if call.name in ("complete", "compgen") and field.text in ("-C", "-F"):
             _code(call, value, f"{call.name} {field.text}")
-        elif call.name == "compgen" and field.text == "-W" and holes(value.value) == []:
+        elif field.text == "-W" and call.name != "bind" and holes(value.value) == []:
             if "$(" in value.text or "`" in value.text:
-                call.f.hidden_code(value.text, "compgen expands its words")
+                call.f.hidden_code(value.text, f"{call.name} expands its words")
+        elif call.name == "fc" and field.text == "-e" and value.text != "-":
+            _code(call, value, "fc -e")
         elif call.name == "bind" and field.text == "-x":
             _, _, code = value.text.partition(":")
             code = code.strip().strip("\"'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,14 @@ from gatesh.syntax.values import Field, Hole, Output, Text, holes, join, pieces,
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
+
+
+_WINDOWS = re.compile(r"(?i)([\w.+-]+)\.(?:exe|cmd)")
+# Another way to the root, to the directory one is in, to a descriptor.
+_PROC = re.compile(
+    r"/proc/(?:(?:self|thread-self|\$\$|\$BASHPID|\$PPID)/(?:root|cwd|fd|exe)|[0-9]+/root)(?=/|$)"
+)
+DESCRIPTOR = re.compile(r"/dev/fd/([0-9]+)")
 
 
 @dataclass(slots=True)
@@ -42,12 +51,19 @@ def program_name(first: Field) -> str | None:
         if first.glob and value not in ("[", "[["):
             return None
         name = value.rpartition("/")[2] or value
-        return name[1:] if name[0:1] == "=" and len(name) > 1 else name  # zsh: `=rm` is /bin/rm
+        # zsh: `=rm` is /bin/rm
+        return _plain_name(name[1:] if name[0:1] == "=" and len(name) > 1 else name)
     if first.wild or first.glob:
         return None
     last = tail(value)
     _, slash, name = last.rpartition("/")
-    return name if slash and name else None
+    return _plain_name(name) if slash and name else None
+
+
+def _plain_name(name: str) -> str:
+    """Return *name* without the ending that Windows gives programs (`git.exe`, `npm.cmd`)."""
+    found = _WINDOWS.fullmatch(name)
+    return name if found is None else found[1]
 
 
 def origins_of(value: Text) -> frozenset[str]:
@@ -59,12 +75,32 @@ def origins_of(value: Text) -> frozenset[str]:
     return found
 
 
+def plain_path(path: str) -> str:
+    """Return *path* without detours through /proc; descriptors are all below /dev/fd."""
+    if path == "/dev/stdin":
+        return "/dev/fd/0"
+    while path.startswith("/proc/") and (found := _PROC.match(path)) is not None:
+        rest = path[found.end() :].lstrip("/")
+        way = paths.name_of(found[0])
+        if way == "exe":
+            return path
+        path = {"root": "/", "cwd": "./", "fd": "/dev/fd/"}[way] + rest
+    return path
+
+
+def itself(path: str) -> bool:
+    """Whether *path* is the shell that is running: `/proc/self/exe`."""
+    found = _PROC.fullmatch(path)
+    return found is not None and path.endswith("/exe")
+
+
 def located(f: Follower, path: str) -> list[str]:
     """Return *path* from every directory the line may be in; as it is where that is unknown."""
+    path = plain_path(path)
     if path.startswith("/"):
         return [paths.normal(path)]
     if path.startswith(("$", "~")) or not f.shell.cwd:
-        return [path]
+        return [path.removeprefix("./") or path]
     return [paths.resolve(path, directory) for directory in f.shell.cwd]
 
 
@@ -74,8 +110,17 @@ def file_output(f: Follower, value: Text) -> Output:
         if isinstance(hole, Hole) and hole.source is not None and len(pieces(value)) == 1:
             return hole.source  # < <(cmd)
     found = located(f, render(value))
+    if (number := DESCRIPTOR.fullmatch(found[0])) is not None:
+        return descriptor(f, number[1])
     written = f.shell.files.get(found[0])
     return written if written is not None else Output(None, found[0])
+
+
+def descriptor(f: Follower, number: str) -> Output:
+    """Return what reading from a descriptor yields."""
+    if number == "0":
+        return f.stdin if f.stdin is not None else Output()
+    return f.fds.get(number, Output())
 
 
 def joined(fields: list[Field]) -> Text:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gatesh.syntax.expand import Expander
-from gatesh.syntax.nodes import Case, Compound, For, Group, If, Math, Script, Test, While
+from gatesh.syntax.nodes import Case, Compound, For, Group, If, Lit, Math, Script, Sum, Test, While
 from gatesh.syntax.state import Shell, hole
 from gatesh.syntax.values import Choice, Field, Output, concatenated, either, render
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
+_NUMERIC = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 NOTHING = Output("")
 UNKNOWN = Output()
 
@@ -36,10 +37,13 @@ def compound(f: Follower, command: Compound) -> Output:
         return _loop(f, lambda: f.script(command.body or Script([])))
     if isinstance(command, Test):
         expander = Expander(f)
-        for word in command.words:
+        for at, word in enumerate(command.words):
             f.word_span = (word.start, word.end)
             expander.visit(word)
             value = render(expander.text(word))
+            beside = [*command.words[max(0, at - 1) : at], *command.words[at + 1 : at + 2]]
+            if any(other.plain in _NUMERIC for other in beside):
+                expander.sum(Sum((Lit(value, False),), True, value))
             if "[$(" in value or "[`" in value:
                 f.hidden_code(value, "[[ evaluates a subscript")
     return NOTHING

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gatesh.syntax import (
     builtins,
     effects,
+    inputs,
     interpreters,
     launchers,
     programs,
@@ -37,16 +38,19 @@ _BUILTINS: dict[str, Handler] = {
     "exit": builtins.leave, "return": builtins.leave, "break": builtins.leave,
     "continue": builtins.leave, "logout": builtins.leave, "complete": builtins.complete,
     "compgen": builtins.complete, "bind": builtins.complete, "enable": builtins.complete,
+    "fc": builtins.complete,
     "eval": shells.eval_, "source": shells.source, ".": shells.source,
 }  # fmt: skip
 
 _PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
     "env": launchers.env, "genv": launchers.env,
-    "xargs": launchers.xargs, "gxargs": launchers.xargs,
+    "xargs": inputs.xargs, "gxargs": inputs.xargs,
     "find": launchers.find, "gfind": launchers.find, "fd": launchers.fd, "fdfind": launchers.fd,
-    "parallel": launchers.parallel, "ssh": launchers.ssh, "slogin": launchers.ssh,
+    "parallel": inputs.parallel,
+    "ssh": launchers.ssh, "slogin": launchers.ssh, "autossh": launchers.ssh,
     "scp": launchers.ssh_options, "sftp": launchers.ssh_options,
-    "busybox": launchers.applet, "toybox": launchers.applet,
+    "busybox": launchers.applet, "toybox": launchers.applet, "coreutils": launchers.applet,
+    "sbase-box": launchers.applet, "ubase-box": launchers.applet,
     "exec": launchers.exec_, "at": launchers.stdin_code, "batch": launchers.stdin_code,
     "git": programs.git, "tar": programs.tar, "gtar": programs.tar, "bsdtar": programs.tar,
     "make": programs.make, "gmake": programs.make, "socat": programs.socat,
@@ -64,6 +68,8 @@ def find(name: str) -> Handler | None:
         return _BUILTINS[name]
     if name in tables.SHELLS or re.fullmatch(r"(?:bash|zsh|ksh|dash)-?[0-9.]+", name):
         return shells.shell
+    if name.startswith(("busybox.", "busybox-")):
+        name = "busybox"
     special = _PROGRAMS.get(name)
     wraps = name in table()
     interprets = interpreters.spec(name) is not None

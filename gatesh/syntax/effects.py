@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from gatesh.model import Kind
-from gatesh.syntax import outputs
+from gatesh.syntax import downloads, outputs
 from gatesh.syntax.call import Call, located
 from gatesh.syntax.paths import name_of
 from gatesh.syntax.values import Field, Output
@@ -20,6 +20,7 @@ touch     : d r t : date reference time : all
 truncate  : s r : size reference : all
 shred     : n s : iterations size random-source : all
 mkdir     : m Z : mode context : all
+mkfifo    : m Z : mode context : all
 cp        : t S : target-directory suffix backup : last -t --target-directory
 mv        : t S : target-directory suffix backup : last -t --target-directory
 install   : t S m o g : target-directory suffix mode owner group : last -t --target-directory
@@ -27,14 +28,14 @@ ln        : t S : target-directory suffix backup : last -t --target-directory
 rsync     : e f B T M : rsh rsync-path exclude include exclude-from filter : last
 scp       : S i P F l o c J : : last
 sort      : k t o S T : output key field-separator : -o --output
-curl      : o d H X u A b c e F m T x w K E : output data header request user user-agent cookie form max-time upload-file proxy write-out config cacert cert key connect-timeout retry retry-delay data-raw data-binary data-urlencode output-dir url dump-header cookie-jar : -o --output -D --dump-header -c --cookie-jar
+curl      : o d H r y Y z Q U C P t X u A b c e F m T x w K E : output data header request user user-agent cookie form max-time upload-file proxy write-out config cacert cert key connect-timeout retry retry-delay data-raw data-binary data-urlencode output-dir url dump-header cookie-jar : -o --output -D --dump-header -c --cookie-jar
 wget      : O o P a i t T U : output-document output-file directory-prefix append-output input-file tries timeout user-agent header post-data post-file load-cookies save-cookies : -O --output-document -o --output-file -a --append-output
 xxd       : c g l o s : cols groupsize len : second
 uniq      : f s w : skip-fields skip-chars check-chars : second
 split     : a b C l n : suffix-length bytes line-bytes lines number filter : none
 gpg       : o r u : output recipient local-user : -o --output
-openssl   : : : -out
-ssh-keygen : f t b C N : : -f
+openssl   : : in out pass passin passout k K iv md keyout CAfile : -out --out
+ssh-keygen : f t b C N P I n V z Z O s D m a w R F r E : : keygen
 gcc       : o : : -o
 aria2c    : o d : out dir : -o --out
 patch     : p i o d : output input strip directory : second
@@ -78,13 +79,24 @@ def ordinary(call: Call) -> Output:
     elif name in _READERS:
         _reader(call)
     elif name == "dd":
-        for field in call.rest:
-            key, _, value = field.text.partition("=")
-            if key in ("of", "if") and value:
-                _touch(call, Kind.WRITE if key == "of" else Kind.READ, value, field)
+        _dd(call)
+    elif name in downloads.COPIERS:
+        _fetched(call, downloads.copied(call))
     if name == "sed":
         _sed(call)
     return outputs.printed(call) if call.f.wanted else UNKNOWN
+
+
+def _dd(call: Call) -> None:
+    content = call.f.stdin or UNKNOWN
+    for kind, key in ((Kind.READ, "if="), (Kind.WRITE, "of=")):
+        for field in call.rest:
+            if field.text.startswith(key) and len(field.text) > len(key):
+                for path in _touch(call, kind, field.text[len(key) :], field):
+                    if kind is Kind.READ:
+                        content = call.f.shell.files.get(path, Output(None, path))
+                    else:
+                        call.f.shell.files[path] = content
 
 
 def _touch(call: Call, kind: Kind, path: str, field: Field) -> list[str]:
@@ -125,12 +137,36 @@ def _writer(call: Call, options: Options, writes: tuple[str, ...]) -> None:
     elif "last" in writes and not target and len(operands) > 1:
         target.append(operands[-1])
         operands = operands[:-1]
+    if "keygen" in writes:
+        target += _key_file(seen)
     for field in target:
         for path in _touch(call, Kind.WRITE, field.text, field):
             _remember(call, path, operands)
+    if call.name in ("curl", "wget"):
+        _fetched(call, downloads.named_by_address(call, operands, seen))
+    elif call.name in ("scp", "rsync", "sftp") and target:
+        _fetched(call, downloads.from_elsewhere(call, operands, target[-1]))
     if call.name in ("cp", "mv", "install", "ln", "rsync", "scp"):
         for field in operands:
             _touch(call, Kind.READ, field.text, field)
+
+
+def _fetched(call: Call, found: list[str]) -> None:
+    for path in found:
+        call.f.add(Kind.WRITE, path, call.span)
+        call.f.shell.files[path] = downloads.FETCHED
+
+
+# With one of these `ssh-keygen -f` reads a file and writes none.
+_KEY_READERS = frozenset("-l -y -e -i -B -F -Q -L -D -r -c -p -s -Y -H -R -k -A -U".split())
+
+
+def _key_file(seen: list[tuple[str, Field | None]]) -> list[Field]:
+    """Return the file that `ssh-keygen` writes: a new key, a changed one, a list of hosts."""
+    given = {name for name, _ in seen}
+    if given & _KEY_READERS and not given & {"-p", "-c", "-R", "-H"}:
+        return []
+    return [value for name, value in seen if name == "-f" and value is not None]
 
 
 def _remember(call: Call, path: str, operands: list[Field]) -> None:
@@ -148,8 +184,14 @@ def _remember(call: Call, path: str, operands: list[Field]) -> None:
                 shell.renamed[place] = real
                 shell.files[place] = content
         shell.version += 1
-    elif name in ("curl", "wget", "aria2c", "scp", "rsync"):
-        shell.files[path] = Output(None, None, frozenset({"network"}))
+    elif name in ("curl", "wget", "aria2c"):
+        shell.files[path] = downloads.FETCHED
+    elif name in ("scp", "rsync"):
+        for field in operands:
+            source = located(call.f, field.text)[0]
+            shell.files[path] = shell.files.get(source, Output(None, source))
+    elif name == "mkfifo":
+        shell.files[path] = UNKNOWN  # whatever somebody writes into it
     elif name in ("gpg", "openssl", "xxd"):
         shell.files[path] = Output(None, None, frozenset({"decoder"}))
     elif name in ("sort", "uniq", "patch"):

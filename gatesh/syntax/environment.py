@@ -24,7 +24,8 @@ _PLAIN_SSH = re.compile(
 def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:
     """Look at an assignment for code that other programs would run."""
     if name in tables.watched_variables() or name.startswith(("LD_", "GIT_CONFIG", "BASH_FUNC_")):
-        _watched(f, name, "" if isinstance(value, Array) else value, span)
+        for one in [item.value for item in value.items] if isinstance(value, Array) else [value]:
+            _watched(f, name, one, span)
 
 
 def shadowing(f: Follower, name: str, what: str, span: tuple[int, int]) -> None:

@@ -259,7 +259,9 @@ class Expander:
         shell = self.host.shell
         for part in sum.parts:
             if not isinstance(part, Lit):
-                self._value(part)
+                held = self._flat(self._value(part), part)
+                if isinstance(held, str) and ("$(" in held or "`" in held):
+                    self.host.hidden_code(held, f"arithmetic evaluates the value of {part.raw}")
                 continue
             for name in _IDENTIFIER.findall(part.text):
                 for value in shell.lookup(name):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
 from gatesh.syntax import findings, tables
-from gatesh.syntax.call import Call, located
+from gatesh.syntax.call import DESCRIPTOR, Call, descriptor, located, plain_path
 from gatesh.syntax.code import from_stdin, read_code, run_code, run_output
 from gatesh.syntax.origins import DECODER
 from gatesh.syntax.values import Field, Output, holes, pieces, render, tail
@@ -26,7 +26,8 @@ def script_file(call: Call, field: Field, positionals: list[Field], label: str) 
     span = (field.start, field.end) if field.end else call.span
     if (source := _produced(field)) is not None:
         return run_output(f, source, label, span)
-    if field.text in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "-"):
+    place = plain_path(field.text)
+    if place in ("/dev/fd/0", "-"):
         return from_stdin(call, label, positionals)
     outer = f.shell
     f.shell = outer.child()
@@ -34,6 +35,8 @@ def script_file(call: Call, field: Field, positionals: list[Field], label: str) 
     f.shell.zero = field.text
     f.shell.positionals = tuple(positionals)
     try:
+        if (number := DESCRIPTOR.fullmatch(place)) is not None:
+            return run_output(f, descriptor(f, number[1]), label, span)
         for path in located(f, field.text):
             if _run_file(f, path, field, f"{call.name} {field.text}", span):
                 break
@@ -98,8 +101,9 @@ def source_file(call: Call, field: Field, label: str, *, apart: bool = False) ->
     span = (field.start, field.end) if field.end else call.span
     if (source := _produced(field)) is not None:
         return run_output(f, source, label, span)
-    if field.text in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0") and f.stdin is not None:
-        return run_output(f, f.stdin, label, span)
+    number = DESCRIPTOR.fullmatch(plain_path(field.text))
+    if number is not None and (number[1] != "0" or f.stdin is not None):
+        return run_output(f, descriptor(f, number[1]), label, span)
     outer = f.shell
     if apart:
         f.shell = outer.copy()

@@ -215,7 +215,7 @@ class Follower(Marks):
             self._define(command)
             return NOTHING
         if isinstance(command, Coproc):
-            return self.apart(lambda: self.command(command.body))
+            return self._coproc(command)
         span = (command.start, command.end)
         with self.deeper(), redirected(self, command.redirs) as files:
             output = compound(self, command)
@@ -226,6 +226,14 @@ class Follower(Marks):
         self.word_span = span
         self.last_text = texts
         return output
+
+    def _coproc(self, command: Coproc) -> Output:
+        """Follow a coprocess; the shell writes to what it reads."""
+        stdin, self.stdin = self.stdin, UNKNOWN
+        try:
+            return self.apart(lambda: self.command(command.body))
+        finally:
+            self.stdin = stdin
 
     def apart(self, follow: Callable[[], Output]) -> Output:
         """Follow in a subshell."""
@@ -257,7 +265,9 @@ class Follower(Marks):
                 assign(self, one, "")
             with redirected(self, node.redirs) as files:
                 written(self, files, NOTHING)
-            return NOTHING
+                # `$(<file)` prints the file, `>file` alone nothing.
+                alone = self.stdin if len(node.redirs) == 1 and node.redirs[0].op == "<" else None
+            return NOTHING if alone is None or files else alone
         expander = Expander(self)
         fields = self.words(expander, words, node.declares)
         if node.assigns:

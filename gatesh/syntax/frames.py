@@ -36,6 +36,7 @@ class Marks:
         self.frame = Frame()
         self.ground = ground(shell.cwd[0], shell.one("HOME")) if shell.cwd else NOWHERE
         self.stdin: Output | None = None  # None: not redirected
+        self.fds: dict[str, Output] = {}  # what other descriptors yield
         self.input: str | None = None  # what the caller's own is, when nobody types there
         self.stays = False  # whether the redirections of this command outlive it
         self.wanted = 0  # whether anybody looks at what is printed here

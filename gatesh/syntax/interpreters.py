@@ -9,7 +9,7 @@ from functools import cache
 
 from gatesh.model import Kind
 from gatesh.syntax import findings, foreign_code
-from gatesh.syntax.call import Call, located
+from gatesh.syntax.call import DESCRIPTOR, Call, descriptor, located, plain_path
 from gatesh.syntax.code import read_code
 from gatesh.syntax.origins import DECODER, NETWORK
 from gatesh.syntax.values import Field, Output, holes, render
@@ -226,8 +226,10 @@ def _file(call: Call, how: Spec, field: Field) -> None:
         written = f.shell.files.get(field.text)
         if written is None:
             return
-    if field.text in ("/dev/stdin", "/dev/fd/0"):
+    if (number := DESCRIPTOR.fullmatch(plain_path(field.text))) is not None:
+        outer, f.stdin = f.stdin, descriptor(f, number[1])
         _stdin(call, how)
+        f.stdin = outer
         return
     for path in located(f, field.text):
         written = f.shell.files.get(path)

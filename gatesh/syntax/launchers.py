@@ -11,29 +11,20 @@ from gatesh.syntax.call import Call, code_field, located
 from gatesh.syntax.code import from_stdin, nested, nested_text, read_code
 from gatesh.syntax.files import script_file
 from gatesh.syntax.unwrap import environment, inner
-from gatesh.syntax.values import Field, Hole, Output, holes, join, pieces
+from gatesh.syntax.values import Field, Hole, Output, holes, pieces
 from gatesh.syntax.wrappers import Options, options_of
 
 _ENV = Options(
-    frozenset("uCSa"),
+    frozenset("uCSaP"),
     frozenset("unset chdir split-string argv0 block-signal default-signal ignore-signal".split())
     - {"block-signal", "default-signal", "ignore-signal"},
 )
-_XARGS = Options(
-    frozenset("aEdILnPsJRS"),
-    frozenset("arg-file delimiter max-lines max-args max-procs max-chars process-slot-var".split()),
-)
 _SSH = Options(frozenset("BbcDEeFIiJLlmOopPQRSWw"), frozenset())
+_AUTOSSH = Options(frozenset("BbcDEeFIiJLlmOopPQRSWwM"), frozenset())
 _SSH_CODE = re.compile(
-    r"\s*(ProxyCommand|LocalCommand|KnownHostsCommand)\s*[= ]\s*(.*)", re.I | re.S
-)
-_PARALLEL = Options(
-    frozenset("jnNLdICSsawE"),
-    frozenset(
-        "jobs max-args delimiter arg-file sshlogin joblog results timeout retries workdir colsep"
-        " tmpdir tagstring halt load memfree nice delay basefile return transferfile env"
-        " arg-sep arg-file-sep max-replace-args block recend recstart".split()
-    ),
+    r"\s*(ProxyCommand|LocalCommand|KnownHostsCommand|Match\s*[= ]\s*(?:\S+ )*!?exec)"
+    r"\s*[= ]\s*(.*)",
+    re.I | re.S,
 )
 
 
@@ -116,61 +107,6 @@ def _split_string(field: Field) -> list[Field] | None:
     ]
 
 
-def xargs(call: Call) -> Output | None:
-    """`xargs cmd`: arguments come from standard input."""
-    f = call.f
-    found = options_of(call.fields, 1, _XARGS)
-    rest = call.fields[found.first :]
-    if not rest:
-        return None
-    stdin, replace_with = f.stdin, ""
-    for name, value in found.options:
-        if name in ("-I", "-J") and value is not None:
-            replace_with = value.text
-        elif name in ("-i", "--replace"):
-            replace_with = value.text if value is not None and value.text else "{}"
-    text = stdin.text if stdin is not None else None
-    items: list[Field]
-    if isinstance(text, str):
-        words = [line.strip() for line in text.splitlines()] if replace_with else text.split()
-        items = [Field(word.strip("'\""), word.strip("'\"")) for word in words if word]
-    else:
-        items = []
-    more = Field("…", (Hole("…", source=stdin),), wild=True)
-    f.stdin = None if any(name in ("-a", "--arg-file") for name, _ in found.options) else Output()
-    try:
-        if replace_with:
-            for item in items[:8] or [Field(replace_with, (Hole(replace_with, source=stdin),))]:
-                inner(call, [_replaced(field, replace_with, item) for field in rest], "xargs")
-        elif _takes_code(rest):
-            inner(call, [*rest, *(items or [more])], "xargs")
-        else:
-            inner(call, [*rest, *items[:64]], "xargs")
-    finally:
-        f.stdin = stdin
-    return Output()
-
-
-def _takes_code(fields: list[Field]) -> bool:
-    """Whether the next word would be code or a program (`xargs bash -c`, `xargs sudo`)."""
-    last = fields[-1].text
-    return len(fields) == 1 or last in ("-c", "-e", "-lc", "-ic", "-ec", "-xc", "--", "-S")
-
-
-def _replaced(field: Field, mark: str, item: Field) -> Field:
-    if mark not in field.text or not isinstance(field.value, str):
-        return field
-    made: list[str | Hole] = []
-    for at, piece in enumerate(field.value.split(mark)):
-        made += pieces(item.value) if at else []
-        made.append(piece)
-    value = join(made)
-    if holes(value) and field.value != mark:
-        # A file name inside code is an argument there; alone it is the code.
-        value = field.value.replace(mark, item.text)
-    return Field(field.text.replace(mark, item.text), value, start=field.start, end=field.end)
-
-
 def find(call: Call) -> Output | None:
     """`find … -exec cmd {} ;` and its kind."""
     fields = call.fields
@@ -206,33 +142,10 @@ def fd(call: Call) -> Output | None:
     return None
 
 
-def parallel(call: Call) -> Output | None:
-    """GNU parallel: the command is shell text, and so are the inputs when there is none."""
-    found = options_of(call.fields, 1, _PARALLEL)
-    rest = call.fields[found.first :]
-    marks = [at for at, field in enumerate(rest) if re.fullmatch(r":::[:+]*", field.text)]
-    command = rest[: marks[0]] if marks else rest
-    inputs = [f for f in rest[marks[0] :] if not f.text.startswith(":::")] if marks else []
-    remote = any(name in ("-S", "--sshlogin") for name, _ in found.options)
-    if command:
-        nested(call, code_field(command), "parallel", foreign=remote)
-        for field in inputs[:8]:
-            words = [_replaced(word, "{}", field) for word in command]
-            if all("{}" not in word.text for word in command):
-                words.append(field)
-            nested(call, code_field(words), "parallel", foreign=remote)
-    elif inputs:
-        for field in inputs:
-            nested(call, field, "parallel", foreign=remote)
-    elif call.f.stdin is not None:
-        from_stdin(call, "parallel", [])
-    return Output()
-
-
 def ssh(call: Call) -> Output | None:
     """`ssh host cmd`: the words are joined and given to a shell over there."""
     fields = call.fields
-    found = options_of(fields, 1, _SSH)
+    found = options_of(fields, 1, _AUTOSSH if call.name == "autossh" else _SSH)
     seen = list(found.options)
     host = fields[found.first : found.first + 1]
     after = options_of(fields, found.first + 1, _SSH)
@@ -240,7 +153,7 @@ def ssh(call: Call) -> Output | None:
     for name, value in seen:
         code = _SSH_CODE.match(value.text) if name == "-o" and value is not None else None
         if code is not None and value is not None and code[2].lower() != "none":
-            nested_text(call, code[2], call.span_of([value]), f"{call.name} {code[1]}")  # fmt: skip
+            _setting(call, code, value)
     if not host:
         return None
     label = f"{call.name} {host[0].text}"
@@ -252,19 +165,29 @@ def ssh(call: Call) -> Output | None:
     return None
 
 
+def _setting(call: Call, code: re.Match[str], value: Field) -> None:
+    """Follow what a setting of ssh runs: `ProxyCommand=…`, `Match exec "…"`."""
+    text = code[2].strip()
+    if text[:1] == text[-1:] == '"':
+        text = text[1:-1]
+    nested_text(call, text, call.span_of([value]), f"{call.name} {code[1]}")
+
+
 def ssh_options(call: Call) -> Output | None:
     """scp, sftp: `-o ProxyCommand=…` as with ssh, but no remote command."""
     for name, value in options_of(call.fields, 1, _SSH).options:
         code = _SSH_CODE.match(value.text) if name == "-o" and value is not None else None
         if code is not None and value is not None and code[2].lower() != "none":
-            made = Field(code[2], code[2], start=value.start, end=value.end)
-            nested(call, made, f"{call.name} {code[1]}")
+            _setting(call, code, value)
     return None
 
 
 def applet(call: Call) -> Output | None:
     """`busybox rm …`."""
     rest = call.rest
+    if rest and rest[0].text.startswith("--coreutils-prog"):
+        name = rest[0].text.partition("=")[2]
+        return inner(call, [Field(name, name), *rest[1:]] if name else rest[1:], call.name)
     if rest and rest[0].text[:1] == "-":
         return None
     return inner(call, rest, call.name)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import patterns
-from gatesh.syntax.nodes import Lit, Param, Word
+from gatesh.syntax.nodes import Lit, Param, Sum, Word
 from gatesh.syntax.state import hole
 from gatesh.syntax.values import Array, Choice, Text
 
@@ -27,6 +27,8 @@ def operate(op: str, value: Choice, arg: Word, expander: Expander, part: Param) 
     if op == "@":
         letter = "".join(p.text for p in arg.parts if isinstance(p, Lit))
         return _transform(letter, value, expander, unknown)
+    if op == ":":
+        expander.sum(Sum(arg.parts, True, part.raw))  # `${x:y}` evaluates what y holds
     pattern = _pattern(arg, expander)
     if isinstance(value, Array) and all(item.known for item in value.items):
         return _slice_array(value, pattern, unknown) if op == ":" else unknown

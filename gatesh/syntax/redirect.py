@@ -10,6 +10,7 @@ from gatesh.model import Kind
 from gatesh.syntax.call import file_output, located
 from gatesh.syntax.expand import Expander
 from gatesh.syntax.nodes import Redir
+from gatesh.syntax.state import hole
 from gatesh.syntax.values import Output, concatenated, join, pieces, render, sources
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def redirected(f: Follower, redirs: list[Redir]) -> Iterator[list[str]]:
     if not redirs:
         yield files
         return
-    before = f.stdin
+    before, fds = f.stdin, f.fds
+    if any(redir.fd not in ("", "0") or redir.op == "<&" for redir in redirs):
+        f.fds = dict(fds)
     for redir in redirs:
         _redirect(f, redir, files)
     f.wanted += bool(files)
@@ -34,7 +37,7 @@ def redirected(f: Follower, redirs: list[Redir]) -> Iterator[list[str]]:
         yield files
     finally:
         if not f.stays:  # `exec < file` stays
-            f.stdin = before
+            f.stdin, f.fds = before, fds
         f.stays = False
         f.wanted -= bool(files)
 
@@ -46,28 +49,38 @@ def _redirect(f: Follower, redir: Redir, files: list[str]) -> None:
     value = expander.text(redir.target)
     op = redir.op
     if op in ("<<", "<<-"):
-        if redir.fd in ("", "0"):
-            f.stdin = Output(value)
+        _opened(f, redir, Output(value))
         return
     if op == "<<<":
-        if redir.fd in ("", "0"):
-            f.stdin = Output(join([*pieces(value), "\n"]), None, sources(value))
+        _opened(f, redir, Output(join([*pieces(value), "\n"]), None, sources(value)))
         return
     text = render(value)
-    if op in ("<&", ">&") and (text.rstrip("-").isdigit() or text == "-"):
-        if op == "<&" and redir.fd in ("", "0"):
-            f.stdin = UNKNOWN
+    if op in ("<&", ">&") and (text.rstrip("-").isdigit() or text == "-" or text in f.fds):
+        if op == "<&":
+            number = text.rstrip("-")
+            _opened(f, redir, f.fds.get(number, UNKNOWN) if number else UNKNOWN)
         return
     if op in ("<", "<&", "<>"):
-        for path in located(f, text):
-            f.add(Kind.READ, path, span)
-        if redir.fd in ("", "0"):
-            f.stdin = file_output(f, value)
+        if not text.startswith("<("):
+            for path in located(f, text):
+                f.add(Kind.READ, path, span)
+        _opened(f, redir, file_output(f, value))
     if op not in ("<", "<&"):
         for path in located(f, text):
             f.add(Kind.WRITE, path, span)
             if redir.fd in ("", "1") and op != "<>":
                 files.append(("+" if op in (">>", "&>>") else "") + path)
+
+
+def _opened(f: Follower, redir: Redir, output: Output) -> None:
+    """Remember what reading from the descriptor of *redir* yields now."""
+    if redir.fd in ("", "0"):
+        f.stdin = output
+    elif redir.fd.isdigit():
+        f.fds[redir.fd] = output
+    else:  # `exec {fd}<file`: the number is only known to the shell
+        f.shell.set(redir.fd[1:-1], hole("$" + redir.fd[1:-1], one=True))
+        f.fds["$" + redir.fd[1:-1]] = output
 
 
 def written(f: Follower, files: list[str], output: Output) -> None:

@@ -6,8 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import effects, findings
-from gatesh.syntax.call import Call, located, origins_of, program_name
+from gatesh.syntax import effects, findings, paths
+from gatesh.syntax.call import (
+    DESCRIPTOR,
+    Call,
+    descriptor,
+    itself,
+    located,
+    origins_of,
+    plain_path,
+    program_name,
+)
 from gatesh.syntax.dispatch import find
 from gatesh.syntax.files import program_file
 from gatesh.syntax.origins import DECODER, NETWORK
@@ -108,12 +117,26 @@ def _dynamic(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
     return Output()
 
 
+def _content(f: Follower, path: str) -> str | None:
+    """Return which program's bytes are behind *path*: `exec 3</bin/rm`, `cat /bin/rm >x`."""
+    number = DESCRIPTOR.fullmatch(path)
+    output = descriptor(f, number[1]) if number is not None else f.shell.files.get(path)
+    if output is None or output.text is not None or output.file is None:
+        return None
+    return paths.name_of(output.file) if _SYSTEM_DIRECTORY.match(output.file) else None
+
+
 def _behind(call: Call, program: str) -> Output | None:
     """Follow a program that is another one in disguise, or a script."""
     f = call.f
     shell = f.shell
+    number = DESCRIPTOR.fullmatch(plain_path(program))
+    if number is not None and _content(f, number[0]) is None:
+        f.finding(findings.DYNAMIC_PROGRAM, call.span, f"{program} is whatever was opened there")
+    if itself(program):
+        return _command(f, [Field("bash", "bash"), *call.rest], call.span)
     for path in (program, *located(f, program)) if "/" in program else (program,):
-        real = shell.renamed.get(path)
+        real = shell.renamed.get(path) or _content(f, path)
         if real is not None and real != call.name:
             f.finding(
                 findings.SHADOWED_PROGRAM, call.span, f"{program} is {real} under another name"

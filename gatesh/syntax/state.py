@@ -56,6 +56,7 @@ class Shell:
     options: frozenset[str] = frozenset()
     posix: bool = False  # may be dash
     integers: frozenset[str] = frozenset()  # `declare -i`: what is assigned is evaluated
+    cased: Mapping[str, str] = field(default_factory=dict)  # `declare -l`: l or u
     forked: int = 0  # how long the journal was when this copy was made
 
     # ---- copies ----------------------------------------------------------
@@ -66,7 +67,7 @@ class Shell:
             self.env, self.cwd, dict(self.vars), dict(self.exported), dict(self.functions),
             dict(self.aliases), self.files, dict(self.renamed), self.zero, self.positionals,
             self.sure, self.journal, self.version, self.cd_may_fail, self.options, self.posix,
-            self.integers,
+            self.integers, self.cased,
         )  # fmt: skip
         made.forked = len(self.journal)
         return made
@@ -163,6 +164,11 @@ class Shell:
         """Assign; several *choices* when it is not known which."""
         if len(choices) > MAX_ALTERNATIVES:
             choices = (hole("$" + name),)
+        if name in self.cased:
+            lower = self.cased[name] == "l"
+            choices = tuple(
+                (c.lower() if lower else c.upper()) if isinstance(c, str) else c for c in choices
+            )
         self.vars[name] = choices
         self.changed(name)
         if "allexport" in self.options:

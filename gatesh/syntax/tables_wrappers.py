@@ -16,6 +16,8 @@ program that runs.  Flags:
     pairs=x,…   long options with two values
     each        every operand is given to a shell (`concurrently 'a' 'b'`)
     bash        the rest is given to bash as its arguments
+    mixed       options may follow the operands that are skipped (`su root -c cmd`)
+    image       what starts with a dash is for a program that is not named here
     drop=-x,…   with one of these options no program is run
     options-only  only its `code=` options matter, no operand is run
 """
@@ -32,9 +34,9 @@ sudo-rs         : C D g h p R r T t U u : user group chdir : assigns foreign
 doas            : a C u : : foreign drop=-L
 pkexec          : u : user : foreign
 run0            : u g D E : user group chdir setenv unit property slice : foreign
-su              : c g G s T w P : command session-command group supp-group shell whitelist-environment : skip=1 code=-c,--command,--session-command foreign
+su              : c g G s T w P : command session-command group supp-group shell whitelist-environment : skip=1 code=-c,--command,--session-command foreign mixed
 runuser         : c g G s u w : command session-command group supp-group shell user whitelist-environment : code=-c,--command,--session-command foreign
-sg              : c : command : skip=1 joined code=-c
+sg              : c : command : skip=1 joined code=-c mixed
 gosu            : : : skip=1 foreign
 su-exec         : : : skip=1 foreign
 setpriv         : : ruid euid reuid rgid egid regid groups inh-caps ambient-caps bounding-set securebits pdeathsig selinux-label apparmor-profile :
@@ -47,8 +49,7 @@ runcon          : t u r l : type user role range :
 capsh           : : : after=-- bash
 systemd-run     : u p E H M t C S d G P q D : unit property setenv host machine slice uid gid working-directory description nice service-type timer-property on-active on-boot on-startup on-unit-active on-unit-inactive on-calendar path-property socket-property : foreign
 systemd-inhibit : : what who why mode :
-machinectl shell : E M H : setenv machine host uid : skip=1 foreign
-firejail        : : :
+machinectl shell : E M H : setenv machine host uid : skip=1 foreign mixed
 bwrap           : : bind ro-bind dev-bind bind-try ro-bind-try dev-bind-try proc dev tmpfs mqueue dir file symlink chdir setenv unsetenv hostname uid gid lock-file sync-fd seccomp remount-ro chmod perms size args block-fd userns-block-fd info-fd json-status-fd cap-add cap-drop exec-label file-label overlay-src tmp-overlay ro-overlay overlay pidns userns userns2 : pairs=bind,ro-bind,dev-bind,bind-try,ro-bind-try,dev-bind-try,symlink,setenv,file,bind-data,ro-bind-data,chmod
 proot           : r b q w k : rootfs bind qemu cwd pwd kernel-release : foreign
 toolbox run     : c d r : container distro release : foreign
@@ -94,7 +95,7 @@ dbus-run-session : : config-file dbus-daemon :
 dbus-launch     : : :
 xvfb-run        : e f n p s w : error-file auth-file server-num xauth-protocol server-args wait :
 rlwrap          : b C D f g h H i l m M O p P q s S t w W x z : :
-script          : c E I O B T m o : command echo log-in log-out log-io log-timing logging-format output-limit : code=-c,--command skip=1
+script          : c E I O B T m o : command echo log-in log-out log-io log-timing logging-format output-limit : code=-c,--command skip=1 mixed asks
 eatmydata       : : :
 catchsegv       : : :
 ltrace          : a A D e F l L n o p s u w x X : :
@@ -107,7 +108,7 @@ perf stat       : e o p t C r : event output pid tid cpu repeat : drop=-p,--pid
 perf trace      : e o p t C : event output pid tid cpu : drop=-p,--pid
 gdb             : x d s e c p : command directory symbols exec core pid : after=--args
 lldb            : o s f p n : one-line source file : after=--
-flock           : E w : timeout wait conflict-exit-code : skip=1 code=-c,--command
+flock           : E w : timeout wait conflict-exit-code : skip=1 code=-c,--command mixed
 lockf           : t : : skip=1
 setlock         : : : skip=1
 start-stop-daemon : a p n u c g d r N x s R : startas pidfile name user chuid group chdir chroot nicelevel exec signal retry make-pidfile : program=-a,--startas,-x,--exec after=--
@@ -134,11 +135,29 @@ ld-linux-aarch64.so.1 : : library-path inhibit-rpath audit preload argv0 : drop=
 ld-musl-x86_64.so.1 : : library-path preload argv0 : drop=--list
 
 # -- again and again
-watch           : n d : interval equexit : joined
+watch           : n s : interval equexit shotsdir : joined
 entr            : : :
 watchexec       : w e i f d s : watch exts ignore filter debounce signal :
 nodemon         : w e i d x : watch ext ignore delay exec : code=-x,--exec options-only
 chronic         : : :
+onchange        : e d i : exclude delay : after=--
+chokidar        : c d t p i : command debounce throttle polling ignore initial : code=-c,--command options-only
+forever         : c : : code=-c options-only
+pueue add       : w g d a l p o : working-directory group delay after label priority : joined
+pm2 start       : n i o e l p c : name interpreter output error log pid cron : joined
+nq              : : :
+tsp             : E S L D N : : drop=-l,-c,-t,-k,-r,-S,-C,-K
+task-spooler    : E S L D N : :
+mispipe         : : : each
+pee             : : : each
+run-one-constantly : : :
+keep-one-running : : :
+zellij run      : d n : direction name cwd height width x y : after=--
+asciinema rec   : c t e i : command title env idle-time-limit : code=-c,--command options-only
+tlog-rec        : c : command : code=-c,--command options-only
+abduco          : e : : skip=1 drop=-a
+dtach           : e r : : skip=1 drop=-a
+ttyd            : p i u g t T m P c w s O W b : port interface uid gid cwd signal credential client-option max-clients base-path :
 ifne            : : :
 retry           : t d m : times delay max :
 
@@ -178,7 +197,7 @@ dotenvx run     : e f : env env-file : after=--
 cross-env       : : : assigns
 cross-env-shell : : : assigns joined
 concurrently    : n c p m : names prefix-colors prefix max-processes : each
-hyperfine       : w r m M p c s S n i N P D : warmup runs min-runs max-runs prepare cleanup setup conclude shell command-name export-json export-markdown export-csv parameter-scan parameter-list : each code=-p,--prepare,-c,--cleanup,-s,--setup,--conclude
+hyperfine       : w r m M p c s S n i P D L : warmup runs min-runs max-runs prepare cleanup setup conclude shell command-name export-json export-markdown export-csv export-asciidoc export-orgmode parameter-scan parameter-list parameter-step-size time-unit output input style : each code=-p,--prepare,-c,--cleanup,-s,--setup,--conclude
 nix-shell       : p I A E : packages attr expr run command : code=--run,--command options-only
 nix develop     : c f : command expr file : after=-c,--command
 nix shell       : c f : command expr file : after=-c,--command
@@ -191,7 +210,7 @@ cargo watch     : x s w i d : exec shell watch ignore delay : code=-s,--shell op
 lerna exec      : : scope ignore concurrency : after=--
 
 # -- secrets handed to a command
-aws-vault exec  : d m t : duration mfa-token region : skip=1
+aws-vault exec  : d m t : duration mfa-token region : skip=1 mixed
 doppler run     : p c : project config token command : code=--command after=--
 op run          : : env-file account : after=--
 chamber exec    : b r : backend retries : after=--
@@ -210,33 +229,48 @@ catatonit       : : :
 # -- containers and hosts
 docker exec     : e u w : env env-file user workdir detach-keys : skip=1 foreign
 docker container exec : e u w : env env-file user workdir detach-keys : skip=1 foreign
-docker run      : a c e h l m p u v w : add-host annotation attach blkio-weight cap-add cap-drop cgroup-parent cgroupns cidfile cpu-period cpu-quota cpu-shares cpus cpuset-cpus cpuset-mems device device-cgroup-rule dns dns-option dns-search domainname entrypoint env env-file expose gpus group-add health-cmd health-interval health-retries health-timeout hostname ip ip6 ipc isolation kernel-memory label label-file link link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap memory-swappiness mount name network network-alias net oom-score-adj pid pids-limit platform publish pull restart runtime security-opt shm-size stop-signal stop-timeout storage-opt sysctl tmpfs ulimit user userns uts volume volume-driver volumes-from workdir : skip=1 foreign program=--entrypoint
-docker container run : a c e h l m p u v w : add-host cap-add cap-drop device dns entrypoint env env-file expose gpus group-add hostname label link memory mount name network net pid platform publish pull restart runtime security-opt shm-size tmpfs ulimit user volume volumes-from workdir cpus : skip=1 foreign program=--entrypoint
+docker run      : a c e h l m p u v w : add-host annotation attach blkio-weight cap-add cap-drop cgroup-parent cgroupns cidfile cpu-period cpu-quota cpu-shares cpus cpuset-cpus cpuset-mems device device-cgroup-rule dns dns-option dns-search domainname entrypoint env env-file expose gpus group-add health-cmd health-interval health-retries health-timeout hostname ip ip6 ipc isolation kernel-memory label label-file link link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap memory-swappiness mount name network network-alias net oom-score-adj pid pids-limit platform publish pull restart runtime security-opt shm-size stop-signal stop-timeout storage-opt sysctl tmpfs ulimit user userns uts volume volume-driver volumes-from workdir : skip=1 foreign program=--entrypoint image
+docker create   : a c e h l m p u v w : add-host cap-add cap-drop cpus device dns entrypoint env env-file expose gpus group-add hostname label link log-driver log-opt memory mount name network net pid platform publish pull restart runtime security-opt shm-size tmpfs ulimit user volume volumes-from workdir : skip=1 foreign image program=--entrypoint
+podman unshare  : : :
+buildah run     : v : user volume mount network workingdir isolation env add-history cap-add cap-drop : skip=1 foreign
+buildah unshare : m : mount :
+nerdctl run     : e p v w u m : name network entrypoint env publish volume workdir user restart platform : skip=1 foreign image program=--entrypoint
+devcontainer exec : : workspace-folder container-id config remote-env id-label docker-path : foreign
+ctr run         : : runtime mount env platform label cwd snapshotter : skip=2 foreign image
+docker container run : a c e h l m p u v w : add-host cap-add cap-drop device dns entrypoint env env-file expose gpus group-add hostname label link memory mount name network net pid platform publish pull restart runtime security-opt shm-size tmpfs ulimit user volume volumes-from workdir cpus : skip=1 foreign program=--entrypoint image
 docker compose exec : e u w : env index user workdir : skip=1 foreign
-docker compose run : e l p u v w : cap-add cap-drop entrypoint env label name publish pull user volume workdir : skip=1 foreign program=--entrypoint
+docker compose run : e l p u v w : cap-add cap-drop entrypoint env label name publish pull user volume workdir : skip=1 foreign program=--entrypoint image
 docker-compose exec : e u w : env index user workdir : skip=1 foreign
-docker-compose run : e l p u v w : entrypoint env label name publish user volume workdir : skip=1 foreign program=--entrypoint
-kubectl exec    : c f n : container filename namespace pod-running-timeout : skip=1 foreign
+docker-compose run : e l p u v w : entrypoint env label name publish user volume workdir : skip=1 foreign program=--entrypoint image
+kubectl exec    : c f n : container filename namespace pod-running-timeout : skip=1 foreign mixed
 kubectl run     : n f l : namespace image env labels port restart overrides image-pull-policy : after=-- foreign
 kubectl debug   : c n f : container namespace image target profile copy-to set-image env : after=-- foreign
-oc exec         : c f n : container filename namespace : skip=1 foreign
-oc rsh          : c n f : container namespace shell timeout : skip=1 foreign asks
+oc exec         : c f n : container filename namespace : skip=1 foreign mixed
+oc rsh          : c n f : container namespace shell timeout : skip=1 foreign asks mixed
 crictl exec     : : timeout transport : skip=1 foreign
 ctr task exec   : : exec-id user cwd : skip=1 foreign
 ctr tasks exec  : : exec-id user cwd : skip=1 foreign
-lxc exec        : t : env mode user group cwd : skip=1 foreign
-incus exec      : t : env mode user group cwd : skip=1 foreign
+lxc exec        : t : env mode user group cwd : skip=1 foreign mixed
+incus exec      : t : env mode user group cwd : skip=1 foreign mixed
 lxc-attach      : n e a s v u g : name elevated-privileges arch namespaces set-var uid gid : foreign asks
 lxc-execute     : n f s u g : name rcfile define uid gid : foreign
 systemd-nspawn  : D M u E b i : directory machine user setenv bind bind-ro image template network-bridge network-interface port tmpfs capability drop-capability chdir : foreign
 vagrant ssh     : c : command host : code=-c,--command foreign
 minikube ssh    : n p : node profile : joined foreign
-multipass exec  : d : working-directory : skip=1 foreign
-limactl shell   : : workdir shell : skip=1 foreign
+multipass exec  : d : working-directory : skip=1 foreign mixed
+limactl shell   : : workdir shell : skip=1 foreign mixed
 colima ssh      : p : profile : after=-- foreign
 gcloud compute ssh : : command zone project ssh-flag ssh-key-file account impersonate-service-account : code=--command foreign options-only
 heroku run      : a r s e : app remote size env type : foreign
 fly ssh console : C a r g u s : command app region group user machine : code=-C,--command foreign
+salt            : L E G I N C t : : after=cmd.run,cmd.shell,cmd.run_all,cmd.run_stdout,cmd.script joined foreign
+salt-call       : l c : log-level config-dir : after=cmd.run,cmd.shell,cmd.run_all joined
+salt-ssh        : : : after=cmd.run,cmd.shell joined foreign
+knife ssh       : x P i G a : ssh-user ssh-password ssh-identity-file attribute : skip=1 joined foreign mixed
+fab             : H i c r u : hosts identity collection : after=-- joined foreign
+wsl             : d u : cd distribution user shell-type : foreign
+gh codespace ssh : c : codespace profile server-port : joined foreign
+gh cs ssh       : c : codespace profile server-port : joined foreign
 flyctl ssh console : C a r g u s : command app region group user machine : code=-C,--command foreign
 railway run     : s e : service environment :
 ecs-cli compose exec : : :
@@ -245,10 +279,29 @@ pssh            : h H l p o e t O x P : hosts host user par outdir errdir timeou
 parallel-ssh    : h H l p o e t O x : hosts host user par outdir errdir timeout options extra-args : joined foreign
 pdsh            : w x l t u f g : : joined foreign
 clush           : w x g t u f l : nodes group : joined foreign
-mosh            : p : ssh port predict server client family : skip=1 foreign
+mosh            : p : ssh port predict server client family : skip=1 foreign mixed
 rsh             : l : : skip=1 joined foreign
 sshpass         : f d p P : :
-autossh         : M f : : ssh
+setuidgid       : : : skip=1
+envuidgid       : : : skip=1
+s6-setuidgid    : : : skip=1
+s6-envuidgid    : : : skip=1
+s6-applyuidgid  : u g G : :
+softlimit       : m a d s l p f c t o r : :
+envdir          : : : skip=1
+s6-envdir       : : : skip=1
+pgrphack        : : :
+openvt          : c : console : drop=-v
+aa-exec         : p n : profile namespace :
+nsjail          : : : after=--
+firejail        : : :
+logsave         : : : skip=1
+multitime       : n i r s o : :
+ccache          : M F o k d x p X : max-size max-files set-config get-config dir recompress trim-dir :
+sccache         : : :
+distcc          : : :
+icecc           : : :
+strace-log-merge : : :
 tsh ssh         : l p i : login proxy identity cluster : skip=1 joined foreign
 
 # -- version control
@@ -267,15 +320,17 @@ git archive     : o : exec remote output format prefix : code=--exec options-onl
 git send-email  : : sendmail-cmd to-cmd cc-cmd smtp-server : code=--sendmail-cmd,--to-cmd,--cc-cmd options-only
 git daemon      : : access-hook : code=--access-hook options-only
 repo forall     : c : command : code=-c,--command options-only
+svn             : m F r u p : editor-cmd diff-cmd diff3-cmd merge-cmd username password message file revision : code=--editor-cmd,--diff-cmd,--diff3-cmd,--merge-cmd options-only
 
 # -- programs with an option that runs something
-tar             : f C b T X F I : file directory to-command use-compress-program checkpoint-action rsh-command info-script new-volume-script exclude transform : code=--to-command,--use-compress-program,-I,--info-script,--new-volume-script,-F options-only
+tar             : f C b T X F I : file directory to-command use-compress-program checkpoint-action rsh-command rmt-command info-script new-volume-script exclude transform : code=--to-command,--use-compress-program,-I,--info-script,--new-volume-script,-F,--rsh-command,--rmt-command options-only
 rsync           : e f B T M : rsh rsync-path exclude include exclude-from filter : code=-e,--rsh,--rsync-path options-only
 scp             : S i P F l o c J : : code=-S options-only
 sftp            : S i P F b B o c J R l s : : code=-S options-only
 zip             : b i n t x : unzip-command TT : code=-TT,--unzip-command options-only
 split           : a b C l n : filter additional-suffix bytes lines number : code=--filter options-only
 sort            : k t o S T : compress-program key output field-separator : code=--compress-program options-only
+install         : m o g t S : strip-program mode owner group target-directory suffix : code=--strip-program options-only
 man             : P H C M S s L m p r : pager html preprocessor : code=-P,--pager,-H,--html options-only
 ncat            : c e p s w i g G m : sh-exec exec lua-exec : code=-c,-e,--sh-exec,--exec options-only
 nc              : e c p s w i q X x : : code=-e,-c options-only
@@ -285,17 +340,48 @@ cpio            : : rsh-command : code=--rsh-command options-only
 dpkg            : : pre-invoke post-invoke : code=--pre-invoke,--post-invoke options-only
 logrotate       : m s l : mail state log : code=-m,--mail options-only
 tcpdump         : z i w r c s C G W F E y : : code=-z options-only
+go              : o p C : toolexec exec vettool mod modfile ldflags gcflags tags run count timeout bench benchtime coverprofile o : code=-toolexec,-exec,-vettool options-only
+rg              : e f A B C m g t : pre pre-glob hostname-bin glob type max-count : code=--pre,--hostname-bin options-only
+ack             : : pager : code=--pager options-only
+ag              : : pager : code=--pager options-only
+bat             : l r H : pager language line-range theme style : code=--pager options-only
+delta           : : pager : code=--pager options-only
+fzf             : q d n : preview query delimiter preview-window header prompt : code=--preview options-only
+nano            : s : speller : code=-s,--speller options-only
+helm            : n f : post-renderer namespace values set : code=--post-renderer options-only
+kubectl config set-credentials : : exec-command exec-arg : code=--exec-command options-only
+bazel           : : run_under workspace_status_command : code=--run_under,--workspace_status_command options-only
+wget            : O P o e : use-askpass output-document : code=--use-askpass options-only
+aria2c          : o d : on-download-complete on-download-start on-download-stop on-download-error on-bt-download-complete : code=--on-download-complete,--on-download-start,--on-download-stop,--on-download-error,--on-bt-download-complete options-only
+yt-dlp          : o f : exec exec-before-download output format : code=--exec,--exec-before-download options-only
+just            : f d : justfile working-directory shell : after=-c,--command
+cmake -E        : : :
+cmake -E chdir  : : : skip=1
+cmake -E env    : : unset modify : assigns
+composer exec   : d : working-dir :
+agetty          : l : login-program : code=-l,--login-program options-only
 ip netns exec   : : : skip=1
 ip vrf exec     : : : skip=1
 xterm           : T bg fg geometry : : after=-e
 gnome-terminal  : : working-directory title : after=--
 konsole         : : workdir : after=-e
+alacritty       : : working-directory title class config-file : after=-e
+foot            : : :
+kitty           : : config title class directory name :
+urxvt           : : : after=-e
+st              : : : after=-e
+wezterm start   : : cwd class : after=--
+wezterm cli spawn : : cwd pane-id window-id : after=--
+terminator      : e x : command execute : code=-e,--command
+xfce4-terminal  : e x T : command execute title working-directory : code=-e,--command
+tilix           : e : command : code=-e,--command
 """
 
 # Programs under another name that take the same arguments.
 SAME_AS: Final = {
     "podman": "docker", "nerdctl": "docker", "podman-compose": "docker-compose",
-    "k": "kubectl", "kubectl.exe": "kubectl", "oc": "oc", "microk8s.kubectl": "kubectl",
+    "k": "kubectl", "microk8s.kubectl": "kubectl",
+    "youtube-dl": "yt-dlp", "batcat": "bat", "bazelisk": "bazel",
     "gtar": "tar", "bsdtar": "tar", "gsort": "sort", "gsplit": "split", "gnice": "nice",
     "gstdbuf": "stdbuf", "genv": "env", "gxargs": "xargs", "gfind": "find", "gsed": "sed",
     "gnohup": "nohup", "gchroot": "chroot",

@@ -59,9 +59,12 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
     found = options_of(fields, len(wrapper.words), wrapper.options)
     seen, first = list(found.options), found.first
     for _ in range(wrapper.skip):
-        # `su root -c cmd`: options may follow the operands that are skipped.
-        found = options_of(fields, first + 1, wrapper.options)
-        seen, first = seen + found.options, found.first
+        first += 1
+        if wrapper.mixed:  # `su root -c cmd`: options may follow the operands that are skipped
+            found = options_of(fields, first, wrapper.options)
+            seen, first = seen + found.options, found.first
+    if wrapper.skip and first < len(fields) and fields[first].text == "--":
+        first += 1
     while wrapper.options_only and first < len(fields):
         found = options_of(fields, first + 1, wrapper.options)
         seen, first = seen + found.options, max(found.first, first + 1)
@@ -99,6 +102,8 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
         for field in rest:
             nested(call, field, label, foreign=wrapper.foreign)
         return Output()
+    if wrapper.image and program is None and rest[0].text[:1] == "-":
+        return Output()  # for the program that the image starts
     if rest[0].text[:1] == "-" and len(rest[0].text) > 1:
         # An option the table does not know: what follows it may be its value or the program.
         call.f.finding(findings.DYNAMIC_PROGRAM, call.span_of(rest), f"{label} {rest[0].text} …")

@@ -16,6 +16,7 @@ class Options:
     short: frozenset[str]
     long: frozenset[str]
     pairs: frozenset[str] = frozenset()
+    rest: frozenset[str] = frozenset()  # letters whose value is the rest of their word, if any
 
     def takes(self, name: str, following: str) -> bool:
         """Whether the long option *name*, perhaps abbreviated as GNU allows, takes *following*."""
@@ -23,6 +24,13 @@ class Options:
             return True
         # `--start` of a tool that also has `--startas VALUE` is a flag of its own.
         return following[:1] != "-" and any(option.startswith(name) for option in self.long)
+
+    def full(self, name: str) -> str:
+        """Return the long option that *name* abbreviates; *name* where that is not certain."""
+        if name in self.long:
+            return name
+        found = [option for option in self.long if option.startswith(name)]
+        return found[0] if len(found) == 1 and len(name) > 2 else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ class Wrapper:
     each: bool = False
     options_only: bool = False
     bash: bool = False
-    ssh: bool = False
+    mixed: bool = False
+    image: bool = False
     code: frozenset[str] = frozenset()
     program: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
@@ -80,7 +89,8 @@ def _line(line: str) -> Wrapper:
         each="each" in known,
         options_only="options-only" in known,
         bash="bash" in known,
-        ssh="ssh" in known,
+        mixed="mixed" in known,
+        image="image" in known,
         code=_names(known.get("code", "")),
         program=_names(known.get("program", "")),
         after=_names(known.get("after", "")),
@@ -101,7 +111,7 @@ def table() -> dict[str, dict[str, tuple[Wrapper, ...]]]:
             of_program[subcommand] = tuple(sorted(wrappers, key=lambda w: -len(w.words)))
     for name, same in SAME_AS.items():
         if same in made:
-            made.setdefault(name, made[same])
+            made[name] = {**made[same], **made.get(name, {})}
     return made
 
 
@@ -117,18 +127,21 @@ def options_of(fields: list[Field], at: int, options: Options) -> Found:
         if text[1] == "-":
             name, equals, _ = text[2:].partition("=")
             if equals:
-                found.append(("--" + name, _part(fields[at], len(name) + 3)))
+                found.append(("--" + options.full(name), _part(fields[at], len(name) + 3)))
             elif name in options.pairs:
                 found.append(("--" + name, fields[at + 1] if at + 1 < len(fields) else None))
                 at += 2
             elif options.takes(name, fields[at + 1].text if at + 1 < len(fields) else "-"):
                 at += 1
-                found.append(("--" + name, fields[at] if at < len(fields) else None))
+                value = fields[at] if at < len(fields) else None
+                found.append(("--" + options.full(name), value))
             else:
                 found.append(("--" + name, None))
         elif text[1:] in options.long:  # -startnum N, Go style
             at += 1
             found.append((text, fields[at] if at < len(fields) else None))
+        elif "=" in text and (name := text[1:].partition("=")[0]) in options.long:
+            found.append(("-" + name, _part(fields[at], len(name) + 2)))
         else:
             at = _cluster(fields, at, options, found)
         at += 1
@@ -142,6 +155,10 @@ def _cluster(
     text = fields[at].text
     for position in range(1, len(text)):
         letter = text[position]
+        if letter in options.rest:  # `-i.orig`: the letters after it are no options
+            rest = _part(fields[at], position + 1) if position + 1 < len(text) else None
+            found.append(("-" + letter, rest))
+            return at
         if letter not in options.short:
             found.append(("-" + letter, None))
             continue
