@@ -225,6 +225,22 @@ class Docket:
             if ended:
                 self.ledger.append(ended)
 
+    def end_all(self, why: str) -> list[str]:
+        """End every request that is open, and return their ids: the log takes no answers more.
+
+        What was approved and has not started lapses, the others are cancelled; whoever
+        asked can run the command again, which asks anew.
+        """
+        with self.turn:
+            now = self.clock()
+            with self.lock:
+                still = [state.at(now) for state in self.states.open()]
+            how = {"approved": "lapsed", "expired": "expired", "lapsed": "lapsed"}
+            ended = [over(state, how.get(state.state, "cancelled"), why) for state in still]
+            if ended:
+                self.ledger.append(ended)
+            return [state.id for state in still]
+
     def observe(self, entries: list[dict[str, Any]]) -> None:
         """Fold durable entries into the states, in their order, and wake whom they concern."""
         with self.lock:

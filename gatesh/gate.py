@@ -24,7 +24,7 @@ from gatesh.call import Call, is_live
 from gatesh.caller import SIGNAL, Client, Commands, Ending, Leave, Plan
 from gatesh.case import Case, consider, submitted
 from gatesh.docket import Docket, over
-from gatesh.errors import GateshError, NotFound
+from gatesh.errors import GateshError, NotFound, Refused
 from gatesh.holding import patience, sooner, who_can
 from gatesh.model import Mode, Verdict, new_id, show_id
 
@@ -223,6 +223,18 @@ class Gate:
                 raise NotFound(f"{show_id(id)} is not running", hint="gatesh broker status")
             self.killers.setdefault(id, by)
         client.stop(words.killed(id, by))
+
+    def rest(self) -> None:
+        """Start nothing more; raise `Refused` while commands run, and go on."""
+        with self.lock:
+            if self.running:
+                count = len(self.running)
+                raise Refused(
+                    f"{count} command{'s are' if count > 1 else ' is'} running",
+                    why="running",
+                    hint="wait for them, or kill them; see `gatesh broker status`",
+                )
+            self.closing = True
 
     def stop(self, patience_s: float) -> None:
         """Start nothing more, kill what runs, and wait until its end is in the log."""

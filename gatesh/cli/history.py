@@ -1,17 +1,45 @@
-"""The commands of a log on disk."""
+"""The commands of all logs of a home, on disk."""
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
+from gatesh.document import moment
+from gatesh.errors import NotFound
 from gatesh.evidence.story import Command, Stories
-from gatesh.ledger.reading import entries
+from gatesh.ledger import succession
+from gatesh.ledger.reading import ends, entries
 
 __all__ = ["Command", "Commands"]
 
 
-class Commands(Stories):
-    """Every command in the log in directory *ledger*, by id, in the order submitted."""
+class Commands:
+    """Every command in the logs of *state*, in the order submitted, each with its log's name.
 
-    def __init__(self, ledger: Path) -> None:
-        super().__init__(entries(ledger))
+    *since* leaves out logs that ended before it, not the commands in the others.
+    """
+
+    def __init__(self, state: Path, since: datetime.datetime | None = None) -> None:
+        self._since = since
+        self._logs = succession.logs(state)
+        if not self._logs:
+            raise NotFound(f"there is no log in {state / 'ledger'}", hint="see `gatesh doctor`")
+
+    def __iter__(self) -> Iterator[tuple[str, Command]]:
+        for directory in self._logs:
+            _, first, last = ends(directory)
+            if first is None or last is None:
+                continue
+            if self._since is None or moment(last["t"]) >= self._since:
+                for command in Stories(entries(directory)):
+                    yield str(first.get("origin", "")), command
+
+    def get(self, id: str) -> tuple[str, Command] | None:
+        """Return the command with this id and the name of its log, looking at the newest first."""
+        for directory in reversed(self._logs):
+            command = Stories(entries(directory)).get(id)
+            if command is not None:
+                return str((ends(directory)[1] or {}).get("origin", "")), command
+        return None

@@ -40,7 +40,7 @@ def log(
         raise UsageError(f"no verdict {visible(verdict)}", hint=f"one of {', '.join(VERDICTS)}")
     found = [
         c
-        for c in Commands(config.places().ledger)
+        for _, c in Commands(config.places().state, start)
         if (start is None or moment(c.t) >= start)
         and (verdict is None or c.submitted["verdict"] == verdict)
         and (by is None or any(by in _names(answer.by) for answer in c.answers))

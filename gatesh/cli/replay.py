@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,13 +22,13 @@ from gatesh.transcript.player import cast, play
 from gatesh.visible import visible
 
 
-def _find(id: str) -> tuple[Command, Blobs]:
+def _find(id: str) -> tuple[str, Command]:
+    """Return the command and the name of the log it is in."""
     wanted = read_id(id)
-    places = config.places()
-    command = Commands(places.ledger).get(wanted) if wanted else None
-    if command is None:
+    found = Commands(config.places().state).get(wanted) if wanted else None
+    if found is None:
         raise NotFound(f"no command {visible(id)} in the log", hint="list them with `gatesh log`")
-    return command, Blobs(places.state / "blobs")
+    return found
 
 
 # Sequences that make a terminal answer, change its title or clipboard, or leave its screen.
@@ -54,9 +53,10 @@ def replay(
 
     Example: gatesh replay k7q2-m9xd --speed 4
     """
-    command, blobs = _find(id)
+    _, command = _find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
+    blobs = Blobs(config.places().state / "blobs")
     began = time.monotonic()
     for streams in (command.streams, *command.late):
         for chunk in play(streams, blobs.get):
@@ -99,28 +99,18 @@ def export(
             raise UsageError("a cast is of one command", hint="gatesh export ID --cast")
         _export_cast(id)
         return
-    ledger = config.places().ledger
     line = ocsf.line if as_ocsf else syslog.line
     start = moment_of(since) if since else None
-    origin = _origin(ledger)
-    for command in [_find(id)[0]] if id else Commands(ledger):
+    for origin, command in [_find(id)] if id else Commands(config.places().state, start):
         if start is None or moment(command.t) >= start:
             typer.echo(line(command, origin))
 
 
-def _origin(ledger: Path) -> str:
-    try:
-        return (ledger / "vkey").read_text("utf-8").partition("+")[0]
-    except OSError as problem:
-        raise NotFound(
-            f"{ledger / 'vkey'}: {problem.strerror}", hint="run `gatesh audit`"
-        ) from None
-
-
 def _export_cast(id: str) -> None:
-    command, blobs = _find(id)
+    _, command = _find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
+    blobs = Blobs(config.places().state / "blobs")
     began: Any = moment(command.t)
     typer.echo(
         cast(command.streams, blobs.get, visible(command.text), int(began.timestamp())), nl=False

@@ -211,3 +211,36 @@ def entries(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
                     ) from None
     finally:
         directory.close()
+
+
+def ends(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any] | None, dict[str, Any] | None]:
+    """Return how many entries the log in *path* has by its checkpoint, its first and its last one.
+
+    For listing, as `entries`; only both ends are read.  None where a line is none.
+    """
+    directory = Directory(path, Findings())
+    try:
+        checkpoint = directory.read("checkpoint") or b""
+        given = checkpoint.split(b"\n")[1:2]
+        size = int(given[0]) if given and given[0].isdigit() else 0
+        first = _line(directory, 0, 0)
+        last = _line(directory, (size - 1) // SPLIT, (size - 1) % SPLIT) if size else None
+        return size, first, last
+    finally:
+        directory.close()
+
+
+def _line(directory: Directory, k: int, nth: int) -> dict[str, Any] | None:
+    """Return the nth entry of the k-th file."""
+    fd = directory.open(numbered(k))
+    fd = directory.open(CURRENT) if fd is None else fd
+    if fd is None:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        for at, line in enumerate(file):
+            if at == nth:
+                try:
+                    return entry.decode(line.rstrip(b"\n"), canonical=False)
+                except entry.MalformedEntry:
+                    return None
+    return None

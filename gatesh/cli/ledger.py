@@ -1,0 +1,105 @@
+"""`gatesh ledger list|close`: the logs there are, and finishing the one that is written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatesh import config
+from gatesh.cli import proof
+from gatesh.cli.talk import ask
+from gatesh.errors import GateshError, NotFound, Refused
+from gatesh.ledger import succession
+from gatesh.ledger.reading import ends
+from gatesh.visible import visible
+
+app = typer.Typer(no_args_is_help=True, help="The logs of this home: list them, close one.")
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    state: proof.StateDir = None,
+) -> None:
+    """List the logs, oldest first; the last one is written.
+
+    Nothing is verified here: that is `gatesh audit`.
+    """
+    found = list(_logs(state or config.places().state))
+    if not found:
+        raise NotFound("there is no log yet", hint="the first command begins one")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for log in found:
+        last = f"closed {log['last'][:10]}" if log["closed"] else "written now"
+        typer.echo(
+            f"{log['directory']:<14} {visible(log['origin'])}  {log['entries']:,} entries,"
+            f" {log['first'][:10]} … {last}"
+        )
+
+
+def _logs(state: Path) -> Iterator[dict[str, Any]]:
+    for directory in succession.logs(state):
+        size, first, last = ends(directory)
+        if first is None or last is None:
+            continue
+        yield {
+            "directory": directory.name,
+            "origin": str(first.get("origin", "")),
+            "entries": size,
+            "first": first["t"],
+            "last": last["t"],
+            "closed": last["type"] == "ledger.closed",
+        }
+
+
+@app.command()
+def close(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until no command runs; new ones still start.")
+    ] = False,
+) -> None:
+    """Close the log and go on in a new one, with a key of its own.
+
+    The old log stays, finished: its key is destroyed and nothing can be added to it.
+    `gatesh audit`, `log`, `replay` and `report` go on reading both.  Refused while
+    commands run; what waits for approval is ended, and can be asked for again.
+
+    Example: gatesh ledger close --wait
+    """
+    while True:
+        try:
+            done = ask("close-log")
+            break
+        except Refused as refused:
+            if not wait or refused.why != "running":
+                raise
+            time.sleep(0.5)
+    typer.echo(f"closed    {visible(done['origin'])}")
+    typer.echo(f"goes on   {visible(done['successor'])}")
+    if done["ended"]:
+        count = len(done["ended"])
+        typer.echo(
+            f"{count} request{'s were' if count > 1 else ' was'} ended; the command"
+            f"{'s' if count > 1 else ''} can be asked for again",
+            err=True,
+        )
+    _begin_next(int(done["pid"]))
+
+
+def _begin_next(before: int) -> None:
+    """Start the broker that begins the next log, once the one before has left."""
+    for _ in range(200):
+        try:
+            if ask("status")["pid"] != before:
+                return
+        except GateshError:
+            pass  # it is leaving
+        time.sleep(0.05)
+    typer.echo("the next log begins with the next command", err=True)
