@@ -36,7 +36,7 @@ from gatesh.ledger.prover import Prover
 log = logging.getLogger("gatesh.broker")
 
 ANSWER_S: Final = 10.0  # a witness that takes longer has failed
-FIRST_S, LONGEST_S = 2.0, 300.0  # between two tries, doubled each time
+FIRST_S, LONGEST_S = 1.0, 300.0  # between two tries, doubled each time
 FAREWELL_S: Final = 5.0  # for the last head, when the broker stops
 _LOOK_S: Final = 0.5
 _LARGEST: Final = 1 << 16  # of an answer

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from gatesh import config
-from gatesh.cli import proof, show
+from gatesh.cli import proof, show, witnesses
 from gatesh.cli.judging import CHECKS
 from gatesh.errors import UsageError
 from gatesh.ledger import succession
@@ -47,6 +47,8 @@ def audit(
         Path | None,
         typer.Option("--save-head", metavar="FILE", help="Keep the head when all of it holds."),
     ] = None,
+    witness: witnesses.Keys = None,
+    need: witnesses.Need = None,
     vkey: proof.VKey = None,
     state: proof.StateDir = None,
 ) -> None:
@@ -70,6 +72,7 @@ def audit(
     if remembered:
         vkey = vkey or remembered[-1][1]  # that of the newest log this account has followed
     given = {str(path): _read_head(path, vkey) for path in head or []}
+    cosigned = [path.read_bytes() for path in head or []]
     heads = [*given.values(), *(known for known, _ in remembered)]
     with progress(quiet=as_json) as moved:
         report = run_audit(
@@ -79,6 +82,7 @@ def audit(
             checks=CHECKS,
             progress=moved,
             since=None if since_head is None else _read_head(since_head, vkey),
+            witnesses=witnesses.terms(witness, need, None if state else places.settings, cosigned),
         )
     if save_head is not None and report.ok:
         _save(save_head, report.checkpoint)
@@ -168,6 +172,7 @@ def as_document(report: Report) -> dict[str, Any]:
                 "origin": log.origin,
                 "head": _head(log.head),
                 "seen_by": dict(log.seen_by),
+                "witnesses": witnesses.told(log.witnesses),
                 "protected_until": log.protected_until,
             }
             for log in report.logs
@@ -176,6 +181,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "signatures": report.signatures,
         "transcripts_bytes": report.transcripts_bytes,
         "seen_by": dict(report.seen_by),
+        "witnesses": witnesses.told(report.witnesses),
         "protected_until": report.protected_until,
         "unprotected": report.unprotected,
         "since": report.since,
@@ -230,8 +236,9 @@ def _words(report: Report, given: Mapping[str, Checkpoint]) -> str:
         lines.append(f"seen by {seen}")
     after = report.unprotected
     if after > 0:
+        who = "a second person or a witness" if report.witnesses else "a second person"
         lines.append(
-            f"{_count(after, 'entry', 'entries')} after the last head a second person has seen"
+            f"{_count(after, 'entry', 'entries')} after the last head {who} has seen"
             f" {'is' if after == 1 else 'are'} protected only by this machine"
         )
     colours = {"error": "31", "warning": "33", "info": "2"}
@@ -249,7 +256,12 @@ def _words(report: Report, given: Mapping[str, Checkpoint]) -> str:
 
 
 def _seen(log: LogReport) -> str:
-    return ", ".join(f"{visible(name)} ({size:,})" for name, size in log.seen_by.items())
+    people = [f"{visible(name)} ({size:,})" for name, size in log.seen_by.items()]
+    others = [
+        f"witness {visible(seen.key.name)} ({seen.head.size:,}, {witnesses.moment(seen.time)})"
+        for seen in log.witnesses
+    ]
+    return ", ".join([*people, *others])
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

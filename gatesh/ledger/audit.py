@@ -16,11 +16,13 @@ from gatesh.errors import NotFound
 from gatesh.ledger import lineage, succession
 from gatesh.ledger.blobcheck import BlobCheck
 from gatesh.ledger.checks import Checks
+from gatesh.ledger.cosign import Cosigned
 from gatesh.ledger.findings import AuditFinding, Findings
 from gatesh.ledger.merkle import Head
 from gatesh.ledger.note import Checkpoint
 from gatesh.ledger.onelog import OneLog
 from gatesh.ledger.retention import Removals
+from gatesh.ledger.witnessed import Terms
 
 Progress = Callable[[int, int], None]
 
@@ -35,6 +37,7 @@ class LogReport:
     seen_by: Mapping[str, int]
     protected_until: int
     checkpoint: bytes  # as it was stored
+    witnesses: tuple[Cosigned, ...]  # what each has seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class Report:
 
     `logs` are all of them, the newest last; `origin`, `head`, `seen_by`, `protected_until`
     and `checkpoint` are those of the newest, the counts those of all together.
-    `protected_until` is the size up to which a second person's signature, or a head from
-    outside, holds the history still; the `unprotected` entries are protected only by the
+    `protected_until` is the size up to which a second person's signature, a witness or a
+    head from outside holds the history still; the `unprotected` entries are protected only by the
     machine that writes them.  `since` entries were taken as verified before.
     """
 
@@ -75,6 +78,11 @@ class Report:
         return self.logs[-1].protected_until
 
     @property
+    def witnesses(self) -> tuple[Cosigned, ...]:
+        """What each witness has seen of the newest log."""
+        return self.logs[-1].witnesses
+
+    @property
     def checkpoint(self) -> bytes:
         """The checkpoint of the newest log, as it was stored."""
         return self.logs[-1].checkpoint
@@ -88,6 +96,7 @@ def audit(
     checks: Checks | None = None,
     progress: Progress | None = None,
     since: Head | Checkpoint | None = None,
+    witnesses: Terms = Terms(),  # noqa: B008 - frozen
 ) -> Report:
     """Audit the logs and blobs in the directory *state*.
 
@@ -97,10 +106,11 @@ def audit(
     one they name.  *checks* verifies decisions; without it they are only compared.
     *since* is the head of an audit that found nothing: the entries before it must be
     unchanged, and are otherwise taken as that audit left them; their signatures and blobs
-    are not read again.  Raises `NotFound` when there is no log at all.
+    are not read again.  *witnesses* are those whose cosignatures count.  Raises `NotFound`
+    when there is no log at all.
     """
     findings = Findings()
-    logs = _open(Path(state), findings)
+    logs = _open(Path(state), findings, witnesses)
     try:
         return _audit(logs, Path(state), findings, vkey, known_heads, checks, progress, since)
     finally:
@@ -108,13 +118,13 @@ def audit(
             log.directory.close()
 
 
-def _open(state: Path, findings: Findings) -> list[OneLog]:
+def _open(state: Path, findings: Findings, witnesses: Terms) -> list[OneLog]:
     while True:
         directories = succession.logs(state)
         logs: list[OneLog] = []
         try:
             for directory in directories:
-                logs.append(OneLog(directory, findings))
+                logs.append(OneLog(directory, findings, witnesses))
         except NotFound:
             directories = []  # put away under our eyes
         if not logs and not succession.logs(state):
@@ -159,6 +169,7 @@ def _audit(
             dict(sorted(log.lives.requests.seen_by.items())),
             log.protected,
             log.stored or b"",
+            tuple(log.witnessed.seen),
         )
         for log in logs
     )

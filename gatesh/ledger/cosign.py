@@ -22,7 +22,7 @@ from typing import ClassVar, Final
 
 from gatesh.ledger import note
 from gatesh.ledger.merkle import Head
-from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note
+from gatesh.ledger.note import Key, MalformedNote, Note
 
 LONGEST_PROOF: Final = 63
 _TIME: Final = 8
@@ -63,6 +63,11 @@ def read(data: bytes, log: Key, witness: WitnessKey) -> Cosigned:
     return Cosigned(witness, head, int.from_bytes(signature.body[:_TIME]))
 
 
+def is_about(data: bytes, log: Key) -> bool:
+    """Tell whether the checkpoint *data* says to be one of *log*, before it is checked."""
+    return data.partition(b"\n")[0] == log.name.encode()
+
+
 # ---- asking ------------------------------------------------------------------
 
 
@@ -91,8 +96,3 @@ def take_conflict(answer: bytes) -> int:
     if found is None:
         raise MalformedNote("no size in the answer")
     return int(found[1])
-
-
-def claimed(data: bytes) -> Checkpoint:
-    """Return what *data* says of which log, before any signature was looked at."""
-    return Checkpoint.parse(Note.parse(data).text)

@@ -30,24 +30,28 @@ from gatesh.ledger.order import Order
 from gatesh.ledger.reading import Directory, Log
 from gatesh.ledger.retention import Removals
 from gatesh.ledger.tiles import Tile
+from gatesh.ledger.witnessed import WHERE, Terms, Witnessed
 
 PATIENCE_S = 0.1  # a round of the broker takes less
 
 _MOST: Final = 1000  # changed entries that are named one by one
-_OWN: Final = frozenset({".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine"})
+_OWN: Final = frozenset(
+    {".lock", ".reserve", "checkpoint", "vkey", CURRENT, "tile", "quarantine", WHERE}
+)
 _PASSING: Final = frozenset({"checkpoint.tmp", "log.jsonl.tmp", "vkey.tmp"})
 
 
 class OneLog:
     """One log under audit.  `open`, `read`, then `finish`; the blobs are checked in between."""
 
-    def __init__(self, directory: Path, findings: Findings) -> None:
+    def __init__(self, directory: Path, findings: Findings, witnesses: Terms) -> None:
         self.name = directory.name
         self.findings = findings
         self.directory = Directory(directory, findings)
         self.log = Log(self.directory)
         self.tree = Tree(self.log.leaves)
         self.order = Order()
+        self.witnessed = Witnessed(witnesses, findings)
         self.since = 0  # so many entries were verified before
         self.known_heads: list[Head] = []
         self.differs: list[int] = []  # entries whose hash is not the one in its tile
@@ -66,6 +70,7 @@ class OneLog:
         self.size = self.claimed.head.size if self.claimed is not None else self.log.count()
         claims = self.claimed.origin if self.claimed else ""
         self.origin = self.key.name if self.key else claims
+        self.witnessed.read(self.directory, self.key)
 
     def read(
         self,
@@ -175,6 +180,7 @@ class OneLog:
     def _entry(self, entry: Mapping[str, Any]) -> None:
         trusted = entry["n"] < self.since
         self.findings.muted = self.lives.requests.trusted = trusted
+        self.witnessed.entry(entry["n"], entry["t"])
         if entry["type"] == "ledger.recovered" and not trusted:
             self._recovered(entry)
         elif entry["type"] == retention.TYPE:
@@ -298,7 +304,7 @@ class OneLog:
     # ---- heads from outside ----
 
     def _outside(self) -> int:
-        protected = 0
+        protected = self.witnessed.judge(self.tree.size, self._on_history)
         for head in self.known_heads:
             if head.size > self.tree.size:
                 self.findings.add(

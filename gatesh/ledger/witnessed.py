@@ -7,7 +7,7 @@ has cosigned.  Whoever rewrites the log can remove these files and cannot make t
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,7 @@ class Witnessed:
     def __init__(self, terms: Terms, findings: Findings) -> None:
         self.terms, self.findings = terms, findings
         self.found: dict[WitnessKey, Cosigned] = {}
+        self.seen: list[Cosigned] = []  # of it, what `judge` has found to be of this log
         self._at: dict[int, str | None] = {}  # times of the entries that matter
         self._last = ""
 
@@ -63,7 +64,8 @@ class Witnessed:
             if data is not None and not path.endswith(".tmp"):
                 self._take(data, log, f"ledger/{path}")
         for data in self.terms.notes:
-            self._take(data, log, None)
+            if log is None or cosign.is_about(data, log):
+                self._take(data, log, None)
         if self.found and not self.terms.confirmed:
             self.findings.add(
                 "witness-unconfirmed", None, "the keys of witnesses were taken from these settings"
@@ -71,7 +73,8 @@ class Witnessed:
         sizes = sorted((seen.head.size for seen in self.found.values()), reverse=True)
         for size in sizes:
             self._at[size - 1] = None
-        self.covered = ([*sizes, *[0] * self.terms.need])[self.terms.need - 1]
+        need = self.terms.need
+        self.covered = sizes[need - 1] if 0 < need <= len(sizes) else 0  # by so many
         self._at[self.covered] = None
 
     def _take(self, data: bytes, log: Key | None, path: str | None) -> None:
@@ -106,7 +109,7 @@ class Witnessed:
     def judge(self, size: int, on_history: OnHistory) -> int:
         """Judge what was found against the *size* entries; return how many are witnessed."""
         protected = 0
-        for seen in self.seen:
+        for seen in sorted(self.found.values(), key=lambda seen: (seen.key.name, seen.key.id)):
             head, name = seen.head, seen.key.name
             if head.size > size:
                 self.findings.add(
@@ -120,14 +123,10 @@ class Witnessed:
                 )
             else:
                 protected = max(protected, head.size)
+                self.seen.append(seen)
                 self._clock(seen)
         self._need()
         return protected
-
-    @property
-    def seen(self) -> Iterable[Cosigned]:
-        """What each witness has seen, by name."""
-        return sorted(self.found.values(), key=lambda seen: (seen.key.name, seen.key.id))
 
     def _clock(self, seen: Cosigned) -> None:
         written = self._at.get(seen.head.size - 1)

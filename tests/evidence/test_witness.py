@@ -14,6 +14,7 @@ from gatesh.config import Witness as Setting
 from gatesh.errors import ConfigError
 from gatesh.ledger.note import Key
 from gatesh.ledger.store import Ledger
+from tests.ledger.attacker import Attacker
 from tests.ledger.c2sp_witness import Witness
 from tests.ledger.ledger_world import NOON, House
 from tests.world import until
@@ -44,9 +45,9 @@ def ask(witnesses: Witnesses) -> dict[str, object]:
 
 def day(house: House, ledger: Ledger, commands: int = 1) -> int:
     """Have *commands* run; return the size of the log."""
-    for _ in range(commands):
-        id = f"{ledger.head.size:08}"
-        ledger.append([house.submitted(id, b"ls"), house.started(id, b"ls"), house.finished(id)])
+    ids = [f"{ledger.head.size + 3 * at:08}" for at in range(commands)]
+    steps = [(house.submitted(x, b"ls"), house.started(x, b"ls"), house.finished(x)) for x in ids]
+    ledger.append([entry for step in steps for entry in step])
     return ledger.head.size
 
 
@@ -194,3 +195,104 @@ def test_settings_of_witnesses_that_cannot_be_meant_are_refused(tmp_path, witnes
     path.write_text(f"audit: {{{text.replace('VKEY', witness.vkey).replace('LOG', log)}}}\n")
     with pytest.raises(ConfigError, match="audit"):
         load(path)
+
+
+# ---- what an audit makes of it ----------------------------------------------------
+
+
+@pytest.fixture
+def seen(house, witness) -> int:
+    """A log that the witness has seen up to this size, and that went on for an hour."""
+    witness.clock = lambda: house.now.timestamp()
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        size = day(house, ledger, 3)
+        assert ask(asking(house, ledger, witness))["trouble"] is None
+        day(house, ledger)
+        house.now += timedelta(hours=1)
+        day(house, ledger)
+    return size
+
+
+def test_the_audit_says_who_has_seen_how_much_and_when(house, gatesh, witness, seen):
+    said = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey)
+
+    assert said.status == 0, said.out
+    assert f"seen by witness {witness.name} ({seen}, 2030-01-02T12:00:0" in said.out
+    assert "6 entries after the last head a second person or a witness has seen" in said.out
+
+
+def test_a_rewritten_past_contradicts_the_witness_even_without_its_file(
+    house, gatesh, witness, seen, tmp_path
+):
+    """
+    The attacker has the log's key and cleans up; the witness still has its copy, for anybody.
+    """
+    (kept,) = (house.directory / "witness").iterdir()
+    copy = tmp_path / "copy"
+    copy.write_bytes(kept.read_bytes())
+
+    def elsewhere(entries):
+        entries[4]["cwd"] = "/somewhere/else"
+
+    Attacker(house).rewrite(elsewhere)
+
+    with_file = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey)
+    assert with_file.status == 1 and "forked" in with_file.out
+    assert "seen by" not in with_file.out
+    kept.unlink()
+    cleaned = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey, "--need", "1")
+    assert cleaned.status == 0  # half an hour is not yet a day
+    from_it = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey, "--head", copy)
+    assert from_it.status == 1 and "forked" in from_it.out
+
+
+def test_a_log_that_no_witness_has_followed_for_long_fails_the_policy(house, gatesh, witness, seen):
+    """
+    Silence of the witnesses is what a cut connection looks like, and what an attacker needs.
+    """
+    needed = ("audit", "--vkey", house.key, "--witness", witness.vkey, "--need", "1")
+    assert gatesh(*needed).status == 0
+    with house.open() as ledger:
+        house.now += timedelta(days=1)
+        day(house, ledger)
+
+    said = gatesh(*needed)
+
+    assert said.status == 1 and f"unwitnessed entry {seen}" in said.out
+    assert gatesh(*needed[:-2]).status == 0  # nobody asked for one
+
+
+def test_a_cosignature_that_does_not_hold_is_no_evidence(house, gatesh, witness, seen):
+    (kept,) = (house.directory / "witness").iterdir()
+    data = bytearray(kept.read_bytes())
+    data[-20] ^= 1
+    kept.write_bytes(data)
+
+    said = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey)
+
+    assert said.status == 1 and "cosignature-invalid" in said.out and "seen by" not in said.out
+
+
+def test_a_witness_that_nobody_vouched_for_counts_for_nothing(house, gatesh, witness, seen):
+    """
+    Whoever writes the log could write the witness too: its key must come from elsewhere.
+    """
+    said = gatesh("audit", "--vkey", house.key)
+    assert said.status == 0 and "witness-unknown" in said.out and "seen by" not in said.out
+
+    other = Witness("witness.example/other", b"o" * 32)
+    other.stop()
+    said = gatesh("audit", "--vkey", house.key, "--witness", other.vkey)
+    assert "witness-unknown" in said.out and "seen by" not in said.out
+
+
+def test_a_log_whose_clock_runs_ahead_is_shown_by_the_witness(house, gatesh, witness):
+    witness.clock = lambda: house.now.timestamp() - 3600
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        ask(asking(house, ledger, witness))
+
+    said = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey)
+
+    assert said.status == 0 and "witness-clock" in said.out
