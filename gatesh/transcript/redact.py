@@ -21,7 +21,11 @@ RULES: Final[Mapping[str, bytes]] = {
     "private-key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----([^-]{40,})-----END",
     "age-key": rb"AGE-SECRET-KEY-1[0-9A-Z]{58}",
     "aws-access-key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "aws-secret-key": rb"(?i)aws.{0,20}secret.{0,20}[=:]\s*[\"']?([0-9a-z/+]{40})\b",
+    # As settings have it, and as `aws iam create-access-key` and `aws sts` print it.
+    "aws-secret-key": rb"(?i)(?:aws.{0,20}secret.{0,20}|\bsecret_?access_?key)[\"']?"
+    rb"\s{0,3}[=:]\s{0,3}[\"']?([0-9a-z/+]{40})(?:[^0-9a-z/+]|$)",
+    "aws-session-token": rb"(?i)\b(?:aws_)?session_?token[\"']?\s{0,3}[=:]\s{0,3}[\"']?"
+    rb"([0-9a-z/+=]{100,})",
     "github-token": rb"\b(?:gh[pousr]_[0-9A-Za-z]{36,}|github_pat_[0-9A-Za-z_]{22,})",
     "gitlab-token": rb"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[0-9A-Za-z_\-]{20,}",
     "slack-token": rb"\bxox[abeoprs]-[0-9A-Za-z\-]{10,}",
@@ -35,7 +39,8 @@ RULES: Final[Mapping[str, bytes]] = {
     "bearer": rb"(?i)\bauthorization:\s*(?:bearer|basic|token)\s+([0-9a-z._~+/\-]{8,}=*)",
     "url-password": rb"\b[a-z][a-z0-9+.\-]{1,20}://[^\s:/@\"']{0,64}:([^\s@/\"']{3,})@",
     "assignment": rb"(?i)\b[0-9a-z_\-]{0,40}"
-    rb"(?:passw(?:or)?d|passphrase|secret|api_?key|access_?token)"
+    rb"(?:passw(?:or)?d|passphrase|secret(?:_?key)?|api_?key|account_?key"
+    rb"|(?:access|auth|refresh)_?token)"
     rb"[\"']?\s{0,3}[=:]\s{0,3}[\"']?([^\s\"'$<>{},;*]{8,})",
 }
 

@@ -17,6 +17,7 @@ SECRETS = {
     "age-key": "AGE-SECRET-KEY-" + "1" + "Q" * 58,
     "aws-access-key": "AKIA" + "IOSFODNN7EXAMPLE",
     "aws-secret-key": "aws_secret_access_key = " + "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
+    "aws-session-token": '"SessionToken": "' + "FwoGZXIvYXdzEBYaD/+=" * 8 + '"',
     "github-token": "ghp_" + "a1" * 18,
     "gitlab-token": "glpat-" + "x" * 20,
     "slack-token": "xoxb-" + "123456789012-abcdef",
@@ -32,6 +33,12 @@ SECRETS = {
     "assignment": "DB_PASSWORD=" + "correct-horse-7",
 }  # fmt: skip
 
+# The same secrets as other programs print them.
+SPELLED = {
+    "aws-secret-key": '"SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/' + 'bPxRfiCYEXAMPLEKE/"',
+    "assignment": "SECRET_KEY = 'dj4ng0-" + "insecure-x'",
+}
+
 # What looks a little like one and is what people read a record for.
 PLAIN = [
     "password: required", "Enter passphrase for key '/home/a/.ssh/id':", "secret/data/prod created",
@@ -45,7 +52,7 @@ def test_there_is_an_example_of_every_rule():
     assert set(SECRETS) == set(RULES)
 
 
-@pytest.mark.parametrize(("rule", "text"), SECRETS.items(), ids=SECRETS.keys())
+@pytest.mark.parametrize(("rule", "text"), [*SECRETS.items(), *SPELLED.items()])
 def test_each_kind_is_covered_and_counted_and_nothing_moves(rule, text):
     data = f"before {text}\nafter".encode()
 
