@@ -46,7 +46,7 @@ EDGE = {
     "policy.packs", "approval.rosterfile",
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
-    "ledger.onelog", "ledger.examine", "ledger.lock", "ledger.prover",
+    "ledger.onelog", "ledger.succession", "ledger.transcripts", "ledger.audit", "ledger.examine", "ledger.lock", "ledger.prover",
     "evidence.check", "evidence.files", "evidence.pack",
 }  # fmt: skip
 

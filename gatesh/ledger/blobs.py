@@ -89,6 +89,38 @@ class Blobs:
             raise LedgerError(f"blob {sha} has been changed", hint="run `gatesh audit`")
         return data
 
+    def discard(self, sha: str, unless_since: float) -> bool:
+        """Remove a blob and tell whether it went; one that was kept again since then stays.
+
+        *unless_since* is a time as the file system tells it.  Whoever keeps the same bytes
+        at this moment either finds the blob and marks it (then it stays), or finds none and
+        writes its own.  Once is enough for a blob that a crash has left half removed.
+        """
+        _check(sha)
+        aside = f".{sha}.gone"
+        with _kept():
+            root = disk.open_directory(self._root, create=False)
+            try:
+                shelf = disk.open_directory(sha[:2], inside=root, create=False)
+            except FileNotFoundError:
+                return False
+            finally:
+                os.close(root)
+            try:
+                try:
+                    os.rename(sha, aside, src_dir_fd=shelf, dst_dir_fd=shelf)
+                    if os.stat(aside, dir_fd=shelf, follow_symlinks=False).st_mtime >= unless_since:
+                        os.rename(aside, sha, src_dir_fd=shelf, dst_dir_fd=shelf)
+                        return False
+                except FileNotFoundError:
+                    pass
+                went = disk.exists(shelf, aside)
+                disk.remove(shelf, aside)
+                disk.sync(shelf)
+                return went
+            finally:
+                os.close(shelf)
+
     def _read(self, sha: str) -> bytes | None:
         root = disk.open_directory(self._root, create=False)
         try:
@@ -194,6 +226,8 @@ class Batch:
         if sha in self._unnamed:
             return True
         try:
+            # Marked as in use, for `discard`; before the look, so that it cannot go in between.
+            os.utime(sha, dir_fd=shelf, follow_symlinks=False)
             found = os.stat(sha, dir_fd=shelf, follow_symlinks=False)
         except FileNotFoundError:
             return False

@@ -222,7 +222,7 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
     "command.output": {"id": _id, "streams": _object},
     "command.lost": {"id": _id},
     # Blobs that an approved act has removed; what they were stays proven by their digests.
-    "transcripts.removed": {"before": _moment, "removed": _digests, "decisions": _indexes},
+    "transcripts.removed": {"before": _moment, "removed": _digests},
     "heartbeat": {},
 }
 

@@ -52,6 +52,7 @@ class Lives:
         self.opened = False  # by a sound first entry
         self.predecessor: Entry | None = None  # the log it names as the one before it
         self.closed: Entry | None = None
+        self.removal_holds = False  # whether the last removal of transcripts was approved
         self._first_policy: str | None = None
         self._first_roster: str | None = None
         self._just_ended: deque[tuple[str, str]] = deque(maxlen=_MOST_ENDED)  # id, t
@@ -62,6 +63,7 @@ class Lives:
             "broker.stopped": self._broker_stopped,
             "policy.loaded": self._policy_loaded,
             "roster.loaded": self._roster_loaded,
+            "transcripts.removed": self._transcripts_removed,
             "command.submitted": self._command_submitted,
             "command.started": self._command_started,
             "command.finished": self._command_ended,
@@ -149,18 +151,36 @@ class Lives:
         self._up = None
 
     def _policy_loaded(self, entry: Entry) -> None:
-        self._first_policy = self._first_policy or entry["policy_sha256"]
+        if not self._brokers:  # taken over from the log before
+            self._first_policy = entry["policy_sha256"]
         self._policies.add(entry["policy_sha256"])
         self.requests.policy = entry["policy_sha256"]
 
     def _roster_loaded(self, entry: Entry) -> None:
-        self._first_roster = self._first_roster or entry["roster_sha256"]
+        if not self._brokers:
+            self._first_roster = entry["roster_sha256"]
         self._rosters.add(entry["roster_sha256"])
         self.requests.roster = entry
 
+    def _transcripts_removed(self, entry: Entry) -> None:
+        """Stands between the start and the end of what was approved, and does just that."""
+        acting = self.requests.acting
+        self.removal_holds = acting is not None and acting.id in self._running
+        if "id" in entry:
+            self.removal_holds &= acting is not None and acting.id == entry["id"]
+        else:
+            self.removal_holds &= self._last_type == entry["type"]
+        if self.removal_holds:
+            change = self.requests.proposed("retention", entry["n"])
+            self.removal_holds = change is not None and change.get("before") == entry["before"]
+        if not self.removal_holds:
+            self._findings.add(
+                "removal-unapproved", entry["n"], "nobody has approved that transcripts go"
+            )
+
     @property
     def law_at_start(self) -> tuple[str | None, str | None]:
-        """Rules and roster that were loaded first."""
+        """Rules and roster that the log began with, before any broker started on it."""
         return self._first_policy, self._first_roster
 
     @property

@@ -183,9 +183,9 @@ class OneLog:
         self.witnessed.entry(entry["n"], entry["t"])
         if entry["type"] == "ledger.recovered" and not trusted:
             self._recovered(entry)
-        elif entry["type"] == retention.TYPE:
-            self.removals.removed(entry)
         self.lives.take(entry)
+        if entry["type"] == retention.TYPE and self.lives.removal_holds:
+            self.removals.removed(entry)
 
     def _recovered(self, entry: Mapping[str, Any]) -> None:
         sha, n = entry["quarantine_sha256"], entry["n"]

@@ -65,6 +65,7 @@ class Requests:
         self.count = 0
         self.trusted = False  # while entries pass by that an earlier audit has verified
         self.signatures = 0
+        self.acting: Request | None = None  # the one that was started last
         self.seen_by: dict[str, int] = {}  # person → size of the newest head they have signed
 
     # ---- opening, revising, ending ----
@@ -125,6 +126,19 @@ class Requests:
             self._document(entry),
             earlier=(*request.earlier, request.sha256),
         )
+
+    def proposed(self, kind: str, n: int) -> Mapping[str, Any] | None:
+        """Return the change of *kind* that the request started last was to make, if it was one."""
+        asked = self.acting.asked if self.acting is not None else None
+        if asked is None or asked.get("invocation", {}).get("mode") != "proposal":
+            return None
+        data = self._blob(asked["script_sha256"], n)
+        try:
+            found = document.read(data or b"")
+        except document.MalformedDocument:
+            return None
+        change = found.get("change") if found.get("kind") == kind else None
+        return change if isinstance(change, dict) else None
 
     def ended(self, entry: Entry) -> None:
         """Cancelled, expired or lapsed."""
@@ -289,6 +303,7 @@ class Requests:
         """The claim: an approval is used, once."""
         n, request = entry["n"], self.open[entry["id"]]
         self._end(request, "started")
+        self.acting = request
         if entry["request_sha256"] != request.sha256:
             self._findings.add("start-without-approval", n, "another revision was approved")
             return

@@ -24,12 +24,13 @@ Lines = list[bytes]
 
 
 class Attacker:
-    """Works on the files of one house that nobody is writing."""
+    """Works on the files of one house that nobody is writing; of a finished log if one is named."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, log: str = "ledger") -> None:
         self.house = house
-        self.log = house.directory / "log.jsonl"
-        self.checkpoint = house.directory / "checkpoint"
+        self.directory = house.state / log
+        self.log = self.directory / "log.jsonl"
+        self.checkpoint = self.directory / "checkpoint"
 
     # ---- without the key ----
 
@@ -102,9 +103,9 @@ class Attacker:
         self.put([line + b"\n" for line in lines])
         tree = Tree()
         tree.extend([leaf_hash(line) for line in lines])
-        shutil.rmtree(self.house.directory / "tile")
+        shutil.rmtree(self.directory / "tile")
         for tile in tiles.needed(tree.size):
-            path = self.house.directory / tile.path
+            path = self.directory / tile.path
             path.parent.mkdir(parents=True, exist_ok=True)
             if tile.level == tiles.ENTRIES:
                 path.write_bytes(tiles.bundle(lines[tile.index * 256 :][: tile.width]))

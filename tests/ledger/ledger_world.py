@@ -18,6 +18,7 @@ from gatesh.approval.quorum import is_met
 from gatesh.approval.roster import Roster
 from gatesh.keys import sshsig
 from gatesh.keys.opensshkey import PrivateKey
+from gatesh.ledger import succession
 from gatesh.ledger.audit import Report, audit
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.checks import Checks
@@ -110,7 +111,26 @@ class House:
             "sign": self.sign,
             "clock": self.clock,
         }
+        if succession.past(self.state) and not succession.begun(self.state):
+            ending = succession.ending(succession.past(self.state)[-1])
+            given |= {"predecessor": ending.predecessor(), "inherited": ending.inherited()}
         return Ledger.open(self.directory, **{**given, **changes})
+
+    def hand_on(self, name: str = "build8") -> House:
+        """Finish the log and put it away; return the house that goes on, with the next key."""
+        heir = House(self.state, name, self.now, self.roster)
+        with self.open() as ledger:
+            ledger.append([{"type": "broker.stopped", "version": "0", "boot_id": "b", "pid": 7}])
+            ledger.close(self.closed(heir))
+        succession.put_away(self.state)
+        heir.now = self.now
+        return heir
+
+    def closed(self, heir: House) -> dict[str, Any]:
+        """The entry that finishes this house's log in favour of *heir*'s."""
+        successor = {"origin": heir.key.name, "vkey": str(heir.key)}
+        ours = {"origin": self.key.name, "vkey": str(self.key)}
+        return {"type": "ledger.closed", **ours, "successor": successor}
 
     def audit(
         self, *heads: Head, checks: Checks | None = CHECKS, vkey: str | None = None

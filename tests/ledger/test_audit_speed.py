@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gatesh import document
-from gatesh.ledger import onelog as auditing
 from gatesh.ledger import examine
+from gatesh.ledger import onelog as auditing
 from gatesh.ledger.audit import audit
 from tests.ledger.attacker import Attacker
 from tests.ledger.ledger_world import ALICE, CHECKS, House
