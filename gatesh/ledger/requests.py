@@ -6,7 +6,7 @@ pending → rejected | cancelled | expired        approved → revoked | lapsed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -65,7 +65,7 @@ class Requests:
         self.count = 0
         self.trusted = False  # while entries pass by that an earlier audit has verified
         self.signatures = 0
-        self.acting: Request | None = None  # the one that was started last
+        self.acting: Request | None = None  # what was started last, if soundly
         self.seen_by: dict[str, int] = {}  # person → size of the newest head they have signed
 
     # ---- opening, revising, ending ----
@@ -301,36 +301,40 @@ class Requests:
 
     def started(self, entry: Entry) -> None:
         """The claim: an approval is used, once."""
-        n, request = entry["n"], self.open[entry["id"]]
+        request = self.open[entry["id"]]
         self._end(request, "started")
-        self.acting = request
+        objections = list(self._objections(entry, request))
+        for code, meaning in objections:
+            self._findings.add(code, entry["n"], meaning)
+        self.acting = None if objections else request
+
+    def _objections(self, entry: Entry, request: Request) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with this claim: a code, and what it means."""
         if entry["request_sha256"] != request.sha256:
-            self._findings.add("start-without-approval", n, "another revision was approved")
+            yield "start-without-approval", "another revision was approved"
             return
-        if request.asked is None:
+        asked = request.asked
+        if asked is None:
             return  # said already: its document is gone
         if entry["script_sha256"] != request.script:
-            self._findings.add("start-other-script", n, "not the script that people approved")
+            yield "start-other-script", "not the script that people approved"
         people = [who for who, (at, _) in request.approvals.items() if at in entry["decisions"]]
         indexes = {at for at, _ in request.approvals.values()}
         if request.state == "asked":
-            self._findings.add("start-without-approval", n, "a question was still open")
+            yield "start-without-approval", "a question was still open"
         elif not self._enough(request, people) or not indexes >= set(entry["decisions"]):
-            self._findings.add(
+            yield (
                 "start-without-approval",
-                n,
                 f"its decisions {entry['decisions']} are not the approvals that "
-                f"{request.asked['need']['quorum']} demands",
+                f"{asked['need']['quorum']} demands",
             )
         elif request.run_by is not None and document.moment(entry["t"]) > request.run_by + SLACK:
-            self._findings.add(
-                "start-too-late", n, f"the approval was good until {document.stamp(request.run_by)}"
-            )
+            yield "start-too-late", f"the approval was good until {document.stamp(request.run_by)}"
         if self.roster is not None and (
-            request.asked["policy"]["roster"] != self.roster["roster_sha256"]
-            or request.asked["policy"]["rules"] != self.policy
+            asked["policy"]["roster"] != self.roster["roster_sha256"]
+            or asked["policy"]["rules"] != self.policy
         ):
-            self._findings.add("start-drifted", n, "rules or roster had changed since it was asked")
+            yield "start-drifted", "rules or roster had changed since it was asked"
 
 
 def _code(why: str) -> str:

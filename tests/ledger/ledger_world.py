@@ -198,6 +198,10 @@ class House:
             "run_within_s": 300,
             "requester": REQUESTER,
             "need": {"assurance": "key", "quorum": {"any": 1}},
+            "files": [],
+            "invocation": requests.invocation_document(
+                Invocation("bash", (b"-c", script), Mode.COMMAND, script=script)
+            ),
         }
         return requests.build(
             id=id,
@@ -207,12 +211,8 @@ class House:
             boot_id="b",
             origin=self.key.name,
             script=script,
-            invocation=requests.invocation_document(
-                Invocation("bash", (b"-c", script), Mode.COMMAND, script=script)
-            ),
             cwd=requests.cwd_document(b"/srv/app", 2049, 77),
             env={},
-            files=[],
             stdin={"kind": "null"},
             policy={"roster": self.roster.sha256, "rules": RULES},
             **{**fields, **changes},
