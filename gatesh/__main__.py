@@ -8,8 +8,8 @@ gatesh -c CMD, gatesh FILE, bash -lc CMD    a shell              → `gatesh.cli
 import sys
 
 PEOPLE = frozenset(
-    "answer approve ask audit broker cancel check doctor export head init keys kill log"
-    " pending people reject replay report revoke rules setup shims show sign submit wait"
+    "answer approve ask audit broker cancel check doctor export head init keys kill ledger"
+    " log pending people propose reject replay report revoke rules setup shims show sign submit wait"
     " watch".split()
 )
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from gatesh.approval.proposal import MODE
 from gatesh.document import MalformedDocument, moment
 from gatesh.model import Mode, Verdict, read_id
 
 Check = Callable[[Any], bool]
 
-_MODES = {mode.value for mode in Mode}
+_MODES = {mode.value for mode in Mode} | {MODE}
 _VERDICTS = {verdict.word for verdict in Verdict}
 _HEX = re.compile(r"[0-9a-f]*")
 _TEAM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -126,6 +126,21 @@ class Roster:
         """Return the lines that enrol keys for *person*."""
         return tuple(line for line in self.keys if line.principal == person)
 
+    @property
+    def settles(self) -> bool:
+        """Whether there are two people of whom one can sign what the other asks for.
+
+        From the first roster on for which this holds, a log's law changes only with a signature.
+        Without an account nobody is known to ask, so whoever has a key and no account can sign.
+        """
+        signers = [p for p in self.people.values() if self.keys_of(p.name)]
+        return any(
+            not signer.accounts or other.accounts
+            for signer in signers
+            for other in self.people.values()
+            if other is not signer
+        )
+
     # ---- changing ------------------------------------------------------------
 
     def add(

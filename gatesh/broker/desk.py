@@ -18,7 +18,9 @@ from typing import Any
 from gatesh import __version__, wire
 from gatesh.approval import request as requests
 from gatesh.approval.lifecycle import OPEN, RequestState
+from gatesh.approval.proposal import LAW
 from gatesh.broker import overseeing
+from gatesh.broker.proposals import Proposals
 from gatesh.broker.surroundings import Peer, lineage
 from gatesh.document import stamp
 from gatesh.errors import GateshError, NotFound, Refused, UsageError
@@ -28,14 +30,18 @@ from gatesh.model import read_id
 MOST_ENTRIES = 10_000  # that one question may have read
 
 
+ENDING = ("stop", "close-log")  # operations that the process does not outlive
 SHOWN = 8 << 20  # bytes of files that are sent along with a request
 
 
 class Desk:
     """Answers people.  Every method named after an operation returns its answer."""
 
-    def __init__(self, gate: Gate, stop: Callable[[], None], running: Path) -> None:
+    def __init__(
+        self, gate: Gate, proposals: Proposals, stop: Callable[[], None], running: Path
+    ) -> None:
         self.gate = gate
+        self.proposals = proposals
         self.docket = gate.docket
         self.running = running  # where the output of running commands is
         self.stop_server = stop
@@ -47,6 +53,9 @@ class Desk:
             "blob": self.blob,
             "head": self.head,
             "roster": self.roster,
+            "law": self.law,
+            "propose": self.propose,
+            "restore": self.restore,
             "decide": self.decide,
             "cancel": self.cancel,
             "answer": self.answer,
@@ -84,7 +93,7 @@ class Desk:
         try:
             wire.send(sock, b"J", json.dumps(answer).encode())
         finally:
-            if answer["ok"] and question.get("op") == "stop":
+            if answer["ok"] and question.get("op") in ENDING:
                 self.stop_server()  # not before: whoever asked would see a broken connection
 
     # ---- reading ----------------------------------------------------------------
@@ -99,7 +108,7 @@ class Desk:
             **{name: tell() for name, tell in self.facts.items()},
             "version": __version__,
             "pid": os.getpid(),
-            "inside": self._inside(peer),
+            "inside": self.inside(peer),
             "origin": self.docket.origin,
             "size": head.size,
             "root": base64.b64encode(head.root).decode(),
@@ -107,6 +116,7 @@ class Desk:
             "waiting": self.docket.bells.waiting(),
             "rules": len(law.policy.rules),
             "rules_broken": law.policy.problems,
+            "edits": self._edits(),
             "people": sorted(law.roster.people),
             "threads": threading.active_count(),
             "descriptors": len(os.listdir("/proc/self/fd")),
@@ -118,7 +128,13 @@ class Desk:
         with self.docket.lock:
             states = list(self.docket.states.open())
         found = [s.at(now) for s in states]
-        return {"pending": [self._summary(s) for s in found if s.state in OPEN]}
+        waiting = [self._summary(s) for s in found if s.state in OPEN]
+        return {"pending": waiting, "edits": self._edits()}
+
+    def _edits(self) -> list[dict[str, Any]]:
+        """Return what files say of the law that nobody has approved."""
+        self.docket.law()
+        return [edit.as_document() for edit in self.proposals.book.edits]
 
     def _summary(self, state: RequestState) -> dict[str, Any]:
         asked = state.document or self.docket.request(state.request_sha256)
@@ -202,6 +218,12 @@ class Desk:
         """Who may answer, and with which keys."""
         return {"roster": self.docket.law().roster.document()}
 
+    def law(self, _question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
+        """The documents of the law in force, and whether it changes only with a signature."""
+        book = self.proposals.book
+        documents = {kind: book.document(kind).decode("ascii") for kind in LAW}
+        return {"documents": documents, "settled": book.standing.settled, "edits": self._edits()}
+
     def wait(self, question: dict[str, Any], _peer: Peer) -> dict[str, Any]:
         """The state of a request; the asker asks again until it changes."""
         state = self.docket.state(_id(question))
@@ -239,7 +261,7 @@ class Desk:
 
     def decide(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
         """Take a signed decision to the gate."""
-        if self._inside(peer):
+        if self.inside(peer):
             raise Refused(
                 "a decision cannot be given from inside a gated command",
                 why="inside-gate",
@@ -248,10 +270,44 @@ class Desk:
         accepted = self.docket.decide(
             question["decision"].encode("ascii"), question["signature"].encode("ascii")
         )
+        if accepted.decision == "approve":
+            self.proposals.settle({accepted.id})  # what is approved of the broker itself is done
         state = self.docket.state(accepted.id)
         return {**self._summary(state), "decision": accepted.decision, "by": accepted.by}
 
-    def _inside(self, peer: Peer) -> bool:
+    def propose(self, question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Ask for a change of the law, or another act of the broker; in first use do it.
+
+        Without a `change`, ask for what the files on disk say.
+        """
+        kind, base = str(question["kind"]), question.get("base")
+        change, book = question.get("change"), self.proposals.book
+        if change is None:
+            change = book.proposed(kind)
+        if kind in LAW and not book.standing.settled:
+            self._first_use(peer)
+            return {"applied": True, "settled": self.proposals.adopt(kind, change, base)}
+        id = self.proposals.propose(kind, change, base, peer)
+        return {"applied": False, **self._summary(self.docket.state(id))}
+
+    def _first_use(self, peer: Peer) -> None:
+        """Raise `Refused` unless *peer* may say alone what the law is."""
+        if peer.uid not in (0, os.geteuid()):
+            raise Refused("only the broker's own account may set it up", why="not-yours")
+        if self.inside(peer):
+            raise Refused(
+                "nothing is trusted on first use from inside a gated command",
+                why="inside-gate",
+                hint="use a terminal of your own",
+            )
+
+    def restore(self, _question: dict[str, Any], peer: Peer) -> dict[str, Any]:
+        """Put what is in force back into files that say something else."""
+        if peer.uid not in (0, os.geteuid()):
+            raise Refused("only the broker's own account may do that", why="not-yours")
+        return {"restored": self.proposals.book.undo()}
+
+    def inside(self, peer: Peer) -> bool:
         """Tell whether the asker descends from a command that runs through the gate."""
         with self.gate.lock:
             gated = {client.pid for client in self.gate.running.values()}

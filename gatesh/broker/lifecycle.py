@@ -12,18 +12,23 @@ import os
 import resource
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gatesh import __version__
+from gatesh.approval.standing import Standing
 from gatesh.approval.state import States
-from gatesh.broker import surroundings
+from gatesh.broker import logs, surroundings
 from gatesh.broker.channel import sweep
+from gatesh.broker.finishing import Finishing
 from gatesh.broker.law import LawBook
+from gatesh.broker.lawacts import law_acts
 from gatesh.broker.notify import Notifier
+from gatesh.broker.proposals import Proposals
 from gatesh.broker.push import pushing
+from gatesh.broker.retaining import KIND, RetentionAct
 from gatesh.broker.server import BACKLOG, Server
 from gatesh.broker.witnesses import witnessing
 from gatesh.config import Config, Places, refuse_if_others_can_write
@@ -129,14 +134,11 @@ def _log_to(places: Places, *, also_stderr: bool) -> None:
 def _open(places: Places) -> Iterator[Server]:
     """Yield a server that holds the ledger and listens; put all of it away afterwards."""
     settings = load_config(places.settings)
-    key = LogKey.open(
-        places.state, surroundings.host_name(), use_keyring=settings.log_key == "keyring"
-    )
-    ledger = Ledger.open(places.ledger, origin=key.origin, vkey=key.vkey, sign=key.sign, clock=now)
+    key, ledger = logs.open_log(places, settings, now)
     clean = False
     try:
         blobs = Blobs(places.state / "blobs")
-        docket = _docket(places, key, ledger, blobs)
+        docket, book = _docket(places, key, ledger, blobs)
         notifier = _telling(docket, key.secret("webhooks"))
         running = places.state / "running"
         _settle_losses(docket, running)
@@ -151,21 +153,29 @@ def _open(places: Places) -> Iterator[Server]:
         ):
             with _listening(places) as listener:
                 gate = Gate(docket, salt=key.secret("environment"))
-                server = Server(gate, listener, running, guarded=places.guarded)
+                retention = RetentionAct(places.state, blobs, now)
+                retention.resume()
+                proposals = Proposals(docket, book, {**law_acts(book), KIND: retention})
+                proposals.settle()
+                server = Server(gate, proposals, listener, running, guarded=places.guarded)
                 server.desk.facts["webhook_key"] = lambda: notifier.public
                 server.desk.facts["witnesses"] = seats.status
+                finishing = Finishing(
+                    gate, server.desk.inside, lambda: logs.closing_entry(places, settings, key)
+                )
+                server.desk.operations["close-log"] = finishing.close
                 yield server
                 clean = True
-            _farewell(docket)
+            _farewell(docket, finishing.last)
     finally:
         ledger.close()
         log.info("stopped%s", "" if clean else ", not cleanly")
 
 
-def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Docket:
-    """Return the docket, with every state computed from the log."""
-    states = States()
-    last: dict[str, Any] = {}
+def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> tuple[Docket, LawBook]:
+    """Return the docket and the law, with every state computed from the log."""
+    states, standing = States(), Standing()
+    last, first = "", True  # type of the last entry; is this the first broker of the log?
 
     def document(sha256: str) -> dict[str, Any]:
         from gatesh.approval import request
@@ -174,8 +184,9 @@ def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Docket
 
     for entry in ledger.entries():
         states.apply(entry, document)
-        last = entry
-    law = LawBook(places, ledger.append)
+        standing.apply(entry)
+        last, first = entry["type"], first and entry["type"] != "broker.started"
+    law = LawBook(places, ledger.append, blobs, standing)
     docket = Docket(
         ledger=ledger,
         blobs=blobs,
@@ -193,14 +204,14 @@ def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> Docket
                 "version": __version__,
                 "boot_id": docket.boot_id,
                 "pid": os.getpid(),
-                "clean": last.get("type") in ("broker.stopped", "ledger.opened"),
+                "clean": first or last == "broker.stopped",
                 "open": [state.id for state in states.open()],
                 "running": sorted(command.id for command in states.unfinished()),
             }
         ]
     )
     law.current()
-    return docket
+    return docket, law
 
 
 def _telling(docket: Docket, seed: bytes) -> Notifier:
@@ -233,7 +244,8 @@ def _settle_losses(docket: Docket, running: Path) -> None:
         salvage(left, docket.blobs.adopt, redact=redact)  # never started: kept, by digest only
 
 
-def _farewell(docket: Docket) -> None:
+def _farewell(docket: Docket, closed: Mapping[str, Any] | None) -> None:
+    """Say that this broker stops, and with *closed* that the log is finished."""
     try:
         with docket.lock:
             unfinished = sorted(command.id for command in docket.states.unfinished())
@@ -247,7 +259,8 @@ def _farewell(docket: Docket) -> None:
                 "clean": True,
                 "open": [state.id for state in docket.states.open()],
                 "running": unfinished,
-            }
+            },
+            *([closed] if closed else []),
         )
     except LedgerError as problem:
         log.error("the log failed: %s", problem)

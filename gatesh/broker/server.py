@@ -16,6 +16,7 @@ from gatesh import wire, words
 from gatesh.broker import incoming
 from gatesh.broker.desk import Desk
 from gatesh.broker.link import Link
+from gatesh.broker.proposals import Proposals
 from gatesh.broker.surroundings import Peer, peer_of, starter
 from gatesh.caller import Leave
 from gatesh.errors import GateshError, LedgerError
@@ -34,14 +35,20 @@ class Server:
     """Serves one gate on one listening socket until told to stop."""
 
     def __init__(
-        self, gate: Gate, listener: socket.socket, running: Path, *, guarded: bool
+        self,
+        gate: Gate,
+        proposals: Proposals,
+        listener: socket.socket,
+        running: Path,
+        *,
+        guarded: bool,
     ) -> None:
         self.gate = gate
         self.listener = listener
         self.running = running
         self.guarded = guarded
         self.stop_r, self.stop_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self.desk = Desk(gate, self.stop, running)
+        self.desk = Desk(gate, proposals, self.stop, running)
         self.last_entry = time.monotonic()
         self.links: set[Link] = set()
         self.lock = threading.Lock()

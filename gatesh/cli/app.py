@@ -24,6 +24,7 @@ COMMANDS = {
     "head": "courier",
     "answer": "decide",
     "cancel": "decide",
+    "propose": "propose",
     "wait": "pending",
     "watch": "watch",
     "kill": "watch",
@@ -41,6 +42,7 @@ GROUPS = {
     "rules": "rules",
     "broker": "broker",
     "audit": "audit",
+    "ledger": "ledger",
 }
 
 HELP = """The shell you give to an AI agent.

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from gatesh import config
-from gatesh.approval import rosterfile
+from gatesh.approval.roster import Roster
 from gatesh.broker.surroundings import host_name
+from gatesh.cli import proposing
 from gatesh.cli.talk import ask
 from gatesh.visible import visible
 
@@ -46,17 +47,18 @@ def init(
         places.settings.write_text(SETTINGS)
         places.settings.chmod(0o600)
     account = pwd.getpwuid(os.geteuid()).pw_name
-    roster = rosterfile.load(places.config)
+    found, base = proposing.in_force("roster")
+    roster = Roster.from_document(found)
     person = roster.person_of_account(account)
     if person is None:
         person = me or _ask(account)
-        rosterfile.save(places.config, roster.add(person, accounts=[account]))
+        proposing.propose("roster", roster.add(person, accounts=[account]).document(), base)
     elif me is not None and me != person:
         typer.echo(f"gatesh: {visible(person)} answers for {account} already; kept", err=True)
-    found = ask("status")
+    status = ask("status")
     typer.echo(f"settings  {places.settings}")
-    typer.echo(f"rules     {places.rules}  (beside {found['rules']} rules that came with gatesh)")
-    typer.echo(f"log       {places.ledger}  ({found['origin']})")
+    typer.echo(f"rules     {places.rules}  (beside {status['rules']} rules that came with gatesh)")
+    typer.echo(f"log       {places.ledger}  ({status['origin']})")
     typer.echo(f"you       {visible(person)} answers for the account {account}")
     typer.echo(
         "\nNext:\n"

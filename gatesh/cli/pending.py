@@ -12,6 +12,7 @@ import typer
 
 from gatesh import words
 from gatesh.approval import request as requests
+from gatesh.cli import proposing
 from gatesh.cli import show as rendering
 from gatesh.cli.courier import Here
 from gatesh.cli.talk import ask
@@ -31,7 +32,9 @@ def pending(as_json: Json = False) -> None:
 
     Example: gatesh pending
     """
-    found = ask("pending")["pending"]
+    answer = ask("pending")
+    found = answer["pending"]
+    proposing.shout(answer["edits"])
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

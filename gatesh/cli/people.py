@@ -9,8 +9,11 @@ from typing import Annotated
 
 import typer
 
-from gatesh import config
+from gatesh import config, document
 from gatesh.approval import rosterfile
+from gatesh.approval.roster import Roster
+from gatesh.cli import proposing
+from gatesh.cli.talk import ask
 from gatesh.document import stamp
 from gatesh.errors import KeyTrouble
 from gatesh.keys.publickey import PublicKey
@@ -24,7 +27,11 @@ Person = Annotated[str, typer.Argument(metavar="PERSON", help="As in bob@example
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List people, their accounts, teams and keys."""
-    roster = rosterfile.load(config.places().config)
+    law = ask("law")
+    roster = Roster.from_document(document.read(law["documents"]["roster"].encode("ascii")))
+    if not law["settled"]:
+        roster = rosterfile.load(config.places().config)  # with all that is wrong with the files
+    proposing.shout(edit for edit in law["edits"] if edit["kind"] == "roster")
     if as_json:
         typer.echo(json.dumps(roster.document(), indent=2))
         return
@@ -60,15 +67,16 @@ def add(
     """Enrol a person, or add a key, an account or a team to one.
 
     A person can never approve what their own accounts asked for: name all of
-    them with --user.
+    them with --user.  The first two people are trusted on first use; from then on
+    it waits until somebody enrolled has approved it (exit status 75 meanwhile).
 
     Example: gatesh people add bob@example.com --key bob.pub --team sre
     """
-    places = config.places()
+    found, base = proposing.in_force("roster")
     # A minute back: the signer's clock may be behind ours.
     start = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     start -= datetime.timedelta(minutes=1)
-    roster = rosterfile.load(places.config).add(
+    roster = Roster.from_document(found).add(
         person,
         accounts=user or [],
         teams=team or [],
@@ -76,16 +84,19 @@ def add(
         valid_after=start if key else None,
         valid_before=start + datetime.timedelta(days=366 * years) if key else None,
     )
-    rosterfile.save(places.config, roster)
+    proposing.propose("roster", roster.document(), base)
     keys = len(roster.keys_of(person))
     typer.echo(f"{visible(person)}: {keys} key{'' if keys == 1 else 's'}", err=True)
 
 
 @app.command()
 def remove(person: Person) -> None:
-    """Remove a person and all their keys; what they signed before stays valid."""
-    places = config.places()
-    rosterfile.save(places.config, rosterfile.load(places.config).remove(person))
+    """Remove a person and all their keys; what they signed before stays valid.
+
+    Like every change of the roster this waits for a second person.
+    """
+    found, base = proposing.in_force("roster")
+    proposing.propose("roster", Roster.from_document(found).remove(person).document(), base)
     typer.echo(f"removed {visible(person)}", err=True)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from gatesh.approval import request as requests
 from gatesh.approval import revision
+from gatesh.approval.proposal import MODE
 from gatesh.document import moment
 from gatesh.model import show_id
 from gatesh.visible import visible
@@ -137,10 +138,13 @@ def request(
     if found.get("system"):
         lines.append(row("system", visible(found["system"])))
     waits = extra.get("waiting", 0)
+    if found["invocation"]["mode"] != MODE:  # the broker itself does not wait in a shell
+        lines.append(
+            row("waits", "somebody still waits for it" if waits else "nobody waits any more")
+        )
+        lines.append(row("run within", f"{found['run_within_s']} s after the last approval"))
     lines += [
-        row("waits", "somebody still waits for it" if waits else "nobody waits any more"),
         row("answer by", when(found["approve_by"])),
-        row("run within", f"{found['run_within_s']} s after the last approval"),
         row("needs", need(found["need"])),
         *_since_last(found, extra.get("earlier", ())),
         "",
@@ -152,9 +156,13 @@ def request(
         lines.append(row(label, first))
         lines += [" " * LABEL + line for line in rest]
     lines.append("")
+    call = found["invocation"]
+    if call["mode"] == MODE:
+        from gatesh.cli import showchange  # which most requests do not need
+
+        return "\n".join([*lines, *showchange.lines(script, files or {}), *_answers(found, extra)])
     if found.get("inner") is not None:
         lines += [row("the agent's command", ""), quoted(found["inner"]), ""]
-    call = found["invocation"]
     lines.append(row("runs", _call(call, found)))
     lines.append(quoted(script.decode("utf-8", "surrogateescape")))
     if call["positionals"]:
@@ -171,8 +179,13 @@ def request(
         content = (files or {}).get(item["sha256"])
         if content is not None and item["sha256"] != found["script_sha256"]:  # shown already
             lines.append(quoted(content.decode("utf-8", "surrogateescape")))
+    return "\n".join([*lines, *_answers(found, extra)])
+
+
+def _answers(found: Mapping[str, Any], extra: Mapping[str, Any]) -> list[str]:
+    """Return the law it was judged by, and what people have said about it."""
     policy = found["policy"]
-    lines.append(row("policy", f"rules {policy['rules'][:16]}…  roster {policy['roster'][:16]}…"))
+    lines = [row("policy", f"rules {policy['rules'][:16]}…  roster {policy['roster'][:16]}…")]
     for answer in extra.get("answers", ()):
         words = answer.get("reason") or answer.get("question") or ""
         late = answer.get("revision") != found["revision"]
@@ -183,7 +196,7 @@ def request(
                 f"{visible(answer['by'])}  {when(answer['at'])}  {on}{visible(words)}",
             )
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _since_last(found: Mapping[str, Any], earlier: Sequence[str]) -> list[str]:

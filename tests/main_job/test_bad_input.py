@@ -53,7 +53,7 @@ def test_rules_that_break_later_leave_the_last_good_ones_in_force(world):
 
     assert world.gatesh("-c", "echo harmless").out == b"harmless\n"
     assert world.gatesh("-c", "forbidden").status == 126
-    assert "problem" in world.entries("policy.loaded")[-1]
+    assert "problem" in world.entries("law.edited")[-1]
     assert world.gatesh("doctor").status == 1
 
 
