@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatesh.document import sha256
 from gatesh.transcript.player import play
 from gatesh.transcript.recorder import Limits, Recorder
+from gatesh.transcript.ring import AHEAD, PART
 
 
 class Shelf:
@@ -86,6 +89,36 @@ def test_a_long_stream_keeps_head_tail_length_and_digest(tmp_path_factory, chunk
         assert shelf.kept[kept["tail"][1]] == written[-min(beyond, 30) :]
         assert sum(c.gap for c in played) == max(0, beyond - 30)
         assert b"".join(c.data for c in played) == written[:100] + written[-min(beyond, 30) :]
+
+
+@pytest.mark.parametrize("tail", [1000, AHEAD + PART])
+def test_the_end_of_a_stream_read_in_place_survives_many_rounds_of_the_buffer(tmp_path, tail):
+    """
+    What is read next lands where older bytes were: never on the tail, nor on what is unhashed.
+    """
+    shelf = Shelf()
+    recorder = Recorder(tmp_path / "id", Limits(head=5000, tail=tail))
+    source = random.Random(7)
+    written = bytearray()
+    while len(written) < 4 * (tail + AHEAD):
+        data = source.randbytes(source.choice([10, 4096, PART // 3, PART]))
+        space = recorder.space("o")
+        if space is not None:
+            data = data[: len(space)]
+            space[: len(data)] = data
+            recorder.write("o", space[: len(data)])
+        else:
+            recorder.write("o", data)
+        written += data
+        if source.random() < 0.1:
+            recorder.write("o", b"words of our own")
+            written += b"words of our own"
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    assert stream["bytes"] == len(written)
+    assert stream["sha256"] == hashlib.sha256(written).hexdigest()
+    assert shelf.kept[stream["kept"]["tail"][1]] == written[-tail:]
 
 
 def test_what_comes_after_the_shells_end_is_a_record_of_its_own(tmp_path):

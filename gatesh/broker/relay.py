@@ -3,6 +3,10 @@
 One thread per stream and blocking writes: `O_NONBLOCK` would be set on the
 caller's own description of the file, and a reader that has stopped reading must
 hold up this command and no other.
+
+Bytes are copied, not moved from pipe to pipe (splice, tee): a page that the command
+has lent to a pipe (vmsplice) can still be changed by it, and then what is shown
+would not be what was recorded.
 """
 
 from __future__ import annotations
@@ -63,24 +67,27 @@ class Relay:
     def _pump(self) -> None:
         wait = select.poll()
         wait.register(self.source, select.POLLIN)
-        buffer = memoryview(bytearray(ROOM))
+        buffer = memoryview(bytearray(CHUNK))  # the recorder has a larger one for long streams
         try:
             while True:
                 wait.poll()
                 # Held from reading to writing, so that `drained` never sees a chunk in between.
                 with self.busy:
+                    space = self.recorder.space(self.letter)
+                    if space is None:
+                        space = buffer
                     try:
-                        count = os.readv(self.source, [buffer if self.roomy else buffer[:CHUNK]])
+                        count = os.readv(self.source, [space])
                     except BlockingIOError:
                         continue
                     except OSError:
                         return  # EIO: nobody has the terminal open any more
                     if count == 0:
                         return
-                    if not self._pass_on(buffer[:count]):
+                    if not self._pass_on(space[:count]):
                         return
                     self.passed += count
-                if count == CHUNK and not self.roomy:
+                if count >= CHUNK and not self.roomy:
                     self._make_room()
         finally:
             with self.busy:  # or `drain` could look at a number that is another's by now

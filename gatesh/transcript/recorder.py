@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from gatesh.transcript.redact import redact as redacting
+from gatesh.transcript.ring import Ring
 
 NAMES = {"o": "stdout", "e": "stderr", "t": "tty"}
+SHORT = 1 << 20  # bytes of a stream that are hashed at once; what follows, beside the relaying
 MERGE_S = 0.005  # chunks of one stream closer than this share a line of timing
 
 # Keeps a finished file, returns (SHA-256, length); keeps bytes, returns their SHA-256.
@@ -42,14 +44,15 @@ class Limits:
 
 
 class _Stream:
-    """One stream: its file, its digest, and its last bytes once the file is full."""
+    """One stream: its file, its digest, and once it is long the ring that holds its end."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
         self.bytes = 0
         self.digest = hashlib.sha256()
-        self.tail = bytearray()
+        self.short = min(limits.head, SHORT)
+        self.ring: Ring | None = None
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -58,13 +61,16 @@ class _Stream:
             part = memoryview(data)[:room]
             while part:
                 part = part[os.write(self.fd, part) :]
-        if len(data) > room:
-            self.tail += memoryview(data)[max(room, 0) :]
-            # Trimmed in large steps: moving the whole tail for every chunk would be quadratic.
-            if len(self.tail) > 2 * self.limits.tail:
-                del self.tail[: -self.limits.tail]
-        self.digest.update(data)
+        at_once = max(0, self.short - self.bytes)
         self.bytes += len(data)
+        if at_once:
+            self.digest.update(data[:at_once])
+        if self.ring is not None and self.ring.holds(data):
+            self.ring.take(len(data))
+        elif len(data) > at_once:
+            if self.ring is None:
+                self.ring = Ring(self.digest, self.limits.tail)
+            self.ring.put(data[at_once:])
 
     def finish(self, adopt: Adopt, put: Put, *, redact: bool) -> dict[str, Any]:
         os.close(self.fd)
@@ -74,7 +80,7 @@ class _Stream:
         if not beyond:
             # Of what is kept: the digest of a text that has one unknown word gives that word away.
             return _told({"bytes": self.bytes, "sha256": sha256, "kept": "all"}, covered)
-        tail = bytes(self.tail[-min(beyond, self.limits.tail) :])
+        tail = self.ring.last(beyond) if self.ring else b""
         if redact:
             tail, more = redacting(tail)
             covered = dict(Counter(covered) + Counter(more))
@@ -133,6 +139,14 @@ class Recorder:
             stream.write(data)
             self._note(letter, len(data))
 
+    def space(self, letter: str) -> memoryview | None:
+        """Return where the next bytes of a long stream can be read into; None while it is short.
+
+        What is then given to `write` needs no copying.
+        """
+        stream = self.streams.get(letter)
+        return stream.ring.space() if stream is not None and stream.ring is not None else None
+
     def _note(self, letter: str, count: int) -> None:
         now = self.clock() - self.began
         if self.last is not None:
@@ -158,6 +172,9 @@ class Recorder:
                 self._line(self.last)
                 self.last = None
             redact = self.limits.redact
+            for stream in self.streams.values():
+                if stream.ring is not None:  # first of all: what follows may fail
+                    stream.ring.close()
             found = {
                 NAMES[k]: s.finish(adopt, put, redact=redact)
                 for k, s in sorted(self.streams.items())
