@@ -37,6 +37,14 @@ class Stdin:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """The rules that hold at a place: those of the law, and what the project there adds."""
+
+    policy: Policy
+    files: tuple[CodeFile, ...] = ()  # the project's own rule files
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call as it arrived.  `cwd` and `read` look again each time they are called."""
 
@@ -53,6 +61,12 @@ class Call:
     command: bytes | None = None  # one command of a session, which this call has started
     # (shell, options, script): would it refuse to run any of it?
     refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
+    # (rules of the law, working directory): with those of the project that it lies in
+    around: Callable[[Policy, str], Project] = lambda policy, _: Project(policy)
+
+    def project(self, policy: Policy) -> Project:
+        """Return *policy* with the rules of the project that the call is made in; looks anew."""
+        return self.around(policy, str(self.cwd()["path"]))
 
     def situation(self) -> Situation:
         """Return what the `when:` of a rule can ask about."""

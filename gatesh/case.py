@@ -33,6 +33,7 @@ class Case:
     missing: str | None = None  # the script file that is not there
     within: str | None = None  # the running command that this call comes from
     covered: bool = False  # what was decided about that one covers this call
+    project_sha256: str | None = None  # of the law's rules and the project's together
 
     @property
     def match_sha256(self) -> str:
@@ -57,6 +58,9 @@ class Case:
             names.append("script")
         if self.invocation.mode is not Mode.STDIN and stdin_read(self.call.stdin) != self.stdin:
             names.append("stdin")
+        project = self.call.project(law.policy).policy
+        if "policy" not in names and project.sha256 != self.project_sha256:
+            names.append("project rules")
         return names
 
     def _script_again(self) -> bytes | None:
@@ -92,9 +96,9 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
             "utf-8", "surrogateescape"
         )
     analysis = reading.analysis(call, called, script)
-    if own:
-        analysis = replace(analysis, files=(*own, *analysis.files))
-    judgement = law.policy.judge(analysis, call.situation())
+    project = call.project(law.policy)
+    analysis = replace(analysis, files=(*own, *analysis.files, *project.files))
+    judgement = project.policy.judge(analysis, call.situation())
     if (
         _only_unreadable(judgement)
         and called.mode is Mode.COMMAND
@@ -105,7 +109,18 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     bound = bind(call, called, analysis, law, salt, programs=programs)
     if programs and called.mode is not Mode.STDIN:
         stdin = stdin_read(call.stdin)  # for all others it is not worth reading
-    return Case(call, called, script, analysis, judgement, law, bound, stdin, missing)
+    return Case(
+        call,
+        called,
+        script,
+        analysis,
+        judgement,
+        law,
+        bound,
+        stdin,
+        missing,
+        project_sha256=project.policy.sha256,
+    )
 
 
 def _only_unreadable(judgement: Judgement) -> bool:

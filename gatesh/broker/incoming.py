@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 
 from gatesh import wire
-from gatesh.broker import surroundings
+from gatesh.broker import projects, surroundings
 from gatesh.broker.programs import identify
 from gatesh.broker.refusal import refused
 from gatesh.broker.surroundings import Peer
@@ -62,6 +62,7 @@ def call(
         identify=identify,
         lineage=lambda: surroundings.lineage(peer.pid),
         refused=lambda shell, options, script: refused(shell, options, script, env),
+        around=lambda policy, cwd: projects.around(policy, cwd, peer.uid),
     )
     return found, lent
 

@@ -11,7 +11,7 @@ import typer
 
 from gatesh import config
 from gatesh.approval import rosterfile
-from gatesh.broker import incoming, surroundings
+from gatesh.broker import incoming, projects, surroundings
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
 from gatesh.errors import UsageError
@@ -27,7 +27,8 @@ class Checker:
 
     def __init__(self) -> None:
         places = config.places()
-        self.policy: Policy = read_policy(places, config.load(places.settings))
+        law = read_policy(places, config.load(places.settings))
+        self.policy: Policy = projects.around(law, os.getcwd(), os.geteuid()).policy
         user = surroundings.user_name(os.geteuid())
         person = rosterfile.load(places.config).person_of_account(user)
         env = dict(os.environ)

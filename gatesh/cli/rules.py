@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gatesh import config
+from gatesh.broker import projects
 from gatesh.broker.law import read_policy
 from gatesh.cli import show as rendering
 from gatesh.errors import ConfigError, NotFound
@@ -23,7 +25,8 @@ app = typer.Typer(no_args_is_help=True, help="The rules in force.")
 
 def _policy() -> Policy:
     places = config.places()
-    return read_policy(places, config.load(places.settings))
+    law = read_policy(places, config.load(places.settings))
+    return projects.added(law, os.getcwd(), os.geteuid())
 
 
 @app.command("list")

@@ -69,6 +69,16 @@ class Policy:
         """Return the policy for when there is none: everything needs approval, and says why."""
         return cls((), default=Verdict.APPROVE, problems=problems or "no reason was given")
 
+    def blocked(self, problems: str) -> Policy:
+        """Return these rules for where more of them cannot be used: nothing runs unasked."""
+        return Policy(
+            self.rules,
+            default=self.default,
+            replaced=self.replaced,
+            files=self.files,
+            problems=problems,
+        )
+
     def rule(self, id: str) -> Rule | None:
         """Return the rule called *id*, if it is in force."""
         return next((rule for rule in self.rules if rule.id == id), None)
@@ -79,7 +89,8 @@ class Policy:
         Never raises for any analysis: what cannot be matched needs approval.
         """
         if self.problems is not None:
-            return _judgement([_broken(analysis, self.problems)])
+            found = self.findings(analysis, situation) if self.rules else []
+            return _judgement([*found, _broken(analysis, self.problems, some=bool(self.rules))])
         return _judgement(self.findings(analysis, situation))
 
     def findings(self, analysis: Analysis, situation: Situation | None) -> list[Finding]:
@@ -222,10 +233,13 @@ def _builtin(subject: Subject, rule: str, reason: str) -> Finding:
     return Finding(rule, "gatesh", Verdict.APPROVE, reason, subject, severity=severity)
 
 
-def _broken(analysis: Analysis, problems: str) -> Finding:
+def _broken(analysis: Analysis, problems: str, *, some: bool) -> Finding:
     text = analysis.script.decode("utf-8", "backslashreplace")
     whole = Subject(Kind.SCRIPT, text, Span(0, len(analysis.script)), detail=problems)
     reason = "the rules cannot be loaded, so everything needs approval; run `gatesh rules test`"
+    if some:
+        first = problems.partition("\n")[0]
+        reason = f"rules of this project cannot be used, so everything here needs approval: {first}"
     return _builtin(whole, "gatesh.rules-broken", reason)
 
 

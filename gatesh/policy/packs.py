@@ -43,11 +43,23 @@ class Layer:
     name: str
     directory: Path
     contents: Mapping[str, bytes] | None = None
+    # A project's files are written by a team, in a checkout its group may write to; what they may
+    # not be is another's: whose uids may own them.
+    owners: frozenset[int] | None = None
 
     @property
     def authority(self) -> int:
         """How far its overrides reach; 0 for a project."""
         return _AUTHORITY.get(self.name, 0)
+
+    def check(self, status: os.stat_result, what: str) -> None:
+        """Raise `_Unsafe` when others than those we go by can have written it."""
+        if status.st_mode & (_OTHERS_WRITE if self.owners is None else stat.S_IWOTH):
+            # Whoever can write a rule can let anything through.
+            who = "go-w" if self.owners is None else "o-w"
+            raise _Unsafe(f"{what} can be written by others; run chmod {who} on it")
+        if self.owners is not None and status.st_uid not in self.owners:
+            raise _Unsafe(f"{what} belongs to another account (uid {status.st_uid})")
 
 
 class _Unsafe(Exception):
@@ -92,6 +104,43 @@ def load(
         raise ConfigError(str(problem), hint="split or shorten the largest patterns") from None
 
 
+def tighten(base: Policy, layers: Sequence[Layer]) -> Policy:
+    """Return *base* and the rules of *layers*, which may add to it and take nothing away.
+
+    Raises `ConfigError` with one line for each problem.
+    """
+    problems: list[str] = []
+    rules: list[Rule] = []
+    files: list[CodeFile] = []
+    default = base.default
+    for layer in layers:
+        for file, data in _contents(layer, problems):
+            found = _read(file, data, layer, problems, files)
+            rules += found.rules
+            default = max(default, found.default or default)
+    known = (*base.rules, *base.replaced)
+    problems += _duplicates((*known, *rules))
+    problems += _weakening(rules, default, 0, {})
+    problems += [
+        f"{rule.where}: rule {rule.id}: a project can only tighten; "
+        f"an override of {rule.overrides} belongs into the user's or the system's rules"
+        for rule in rules
+        if rule.overrides is not None
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems), hint="see all of it with `gatesh rules test`")
+    try:
+        return Policy(
+            (*base.rules, *rules),
+            default=default,
+            replaced=base.replaced,
+            files=(*base.files, *files),
+            problems=base.problems,
+        )
+    except EngineFailed as problem:
+        raise ConfigError(str(problem), hint="split or shorten the largest patterns") from None
+
+
 def snapshot(layer: Layer) -> Layer:
     """Return *layer* with what lies in its directory now, read once.
 
@@ -107,6 +156,12 @@ def snapshot(layer: Layer) -> Layer:
     return Layer(layer.name, layer.directory, found)
 
 
+def listing(layers: Iterable[Layer]) -> tuple[CodeFile, ...]:
+    """Return the rule files of *layers* that can be read, whatever they say."""
+    found = (one for layer in layers for one in _contents(layer, []))
+    return tuple(CodeFile(str(path), document.sha256(data), len(data)) for path, data in found)
+
+
 # ---- files ------------------------------------------------------------------
 
 
@@ -118,7 +173,7 @@ def _contents(layer: Layer, problems: list[str]) -> Iterator[tuple[Path, bytes]]
         return
     for path in _files(layer, problems):
         try:
-            yield path, _bytes(path)
+            yield path, _bytes(path, layer)
         except (_Unsafe, OSError) as problem:
             said = problem.strerror if isinstance(problem, OSError) else problem
             problems.append(f"{path}: cannot be used: {said}")
@@ -136,11 +191,10 @@ def _files(layer: Layer, problems: list[str]) -> list[Path]:
     def failed(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read ({error.strerror})")
 
+    if layer.owners is not None:  # whoever may write above could put another directory there
+        _check(root.parent, layer, problems)
     for place, folders, names in os.walk(root, onerror=failed):
-        try:
-            _nobody_else_writes(os.stat(place), "the directory")
-        except (_Unsafe, OSError) as problem:
-            problems.append(f"{place}: {problem}")
+        _check(Path(place), layer, problems)
         for folder in folders:
             if (Path(place) / folder).is_symlink():
                 # A link may lead out of what was checked, or in circles.
@@ -152,10 +206,11 @@ def _files(layer: Layer, problems: list[str]) -> list[Path]:
     return sorted(found)
 
 
-def _nobody_else_writes(status: os.stat_result, what: str) -> None:
-    if status.st_mode & _OTHERS_WRITE:
-        # Whoever can write a rule can let anything through.
-        raise _Unsafe(f"{what} can be written by others; run chmod go-w on it")
+def _check(directory: Path, layer: Layer, problems: list[str]) -> None:
+    try:
+        layer.check(os.stat(directory), "the directory")
+    except (_Unsafe, OSError) as problem:
+        problems.append(f"{directory}: {problem}")
 
 
 def _read(
@@ -177,18 +232,18 @@ def _read(
     return found
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, layer: Layer) -> bytes:
     """Return what is in a rule file that only its owner can have written."""
     target = path.resolve(strict=True)
     if target != path:
-        _nobody_else_writes(os.stat(target.parent), "the directory it links to")
+        layer.check(os.stat(target.parent), "the directory it links to")
     # Non-blocking: a FIFO put in the place of a file must not hang the broker.
     descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     with contextlib.closing(os.fdopen(descriptor, "rb")) as file:
         status = os.fstat(descriptor)  # of what is read, not of what had that name before
         if not stat.S_ISREG(status.st_mode):
             raise _Unsafe("it is not a regular file")
-        _nobody_else_writes(status, "it")
+        layer.check(status, "it")
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise _Unsafe(f"it is larger than {LARGEST} bytes; split it")
