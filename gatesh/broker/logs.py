@@ -66,9 +66,15 @@ def _ending(places: Places) -> succession.Ending | None:
 
 def closing_entry(places: Places, settings: Config, key: LogKey) -> dict[str, Any]:
     """Return the entry that finishes the log of *key*; the key of its successor is made durable."""
-    following = LogKey.next(
-        places.state, surroundings.host_name(), use_keyring=settings.log_key == "keyring"
-    )
+    try:
+        following = LogKey.next(
+            places.state, surroundings.host_name(), use_keyring=settings.log_key == "keyring"
+        )
+    except OSError as problem:
+        raise KeyTrouble(
+            f"the key of the next log cannot be made: {problem.strerror}",
+            hint="see that there is space where the state of gatesh lies",
+        ) from problem
     if following.vkey == key.vkey:
         raise KeyTrouble("the next log would have the key of this one", hint="remove next.key")
     return {

@@ -12,16 +12,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from gatesh.broker import logs
+from gatesh.config import Config, Places
 from gatesh.ledger import onelog as audit_module
+from gatesh.ledger.audit import audit
 from gatesh.ledger.merkle import Head, verify_consistency
+from gatesh.ledger.note import Checkpoint
 from gatesh.ledger.store import LedgerFull
 from gatesh.ledger.tiles import needed
 
+from . import heir
 from .c2sp_reader import read
 from .ledger_world import House
 
@@ -191,11 +197,11 @@ def strace_works() -> bool:
     return done.returncode == 0
 
 
-def traced_calls(house: House, count: int, split: int | None) -> list[str]:
-    """The system calls that touch the state, in order, of one writer that opens and appends."""
-    log = house.state.parent / "trace"
-    tracer = ("strace", "-f", "-y", "-o", str(log), "-e", f"trace={CALLS}")
-    start(house, count, *tracer, split=split).communicate()
+def traced_calls(state: Path, command: list[str]) -> list[str]:
+    """The system calls of *command* that touch the state, in order: name and number."""
+    log = state.parent / "trace"
+    tracer = ["strace", "-f", "-y", "-o", str(log), "-e", f"trace={CALLS}"]
+    subprocess.run([*tracer, *command], capture_output=True, check=False)
     counted: dict[str, int] = {}
     found = []
     for line in log.read_text().splitlines():
@@ -203,9 +209,32 @@ def traced_calls(house: House, count: int, split: int | None) -> list[str]:
         if match is None:
             continue
         counted[match[1]] = counted.get(match[1], 0) + 1
-        if str(house.state) in line:
+        if str(state) in line:
             found.append(f"{match[1]}:{counted[match[1]]}")
-    return found
+    return [call for call in found if not call.startswith(("close", "pread64"))]
+
+
+def faults_of(calls: list[str], seed: str, sample: int) -> list[tuple[str, str]]:
+    """Every call with a kill, and with each error it can have; a sample unless all are wanted."""
+    faults = [(c, f"signal=KILL:when={c.split(':')[1]}") for c in calls]
+    for call in calls:
+        for error in ERRORS.get(call.split(":")[0], ("ENOSPC", "EIO")):
+            faults.append((call, f"error={error}:when={call.split(':')[1]}"))
+    if os.environ.get("GATESH_FIRE") == "all":
+        return faults
+    return random.Random(seed).sample(faults, sample)
+
+
+def struck(command: list[str], call: str, fault: str) -> str:
+    """Run *command* with *fault* at *call*; return what it acknowledged."""
+    name = call.split(":")[0]
+    inject = ["-e", f"trace={name}", "-e", f"inject={name}:{fault}"]
+    done = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", *inject, *command],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, (call, fault, done.stderr)
+    return done.stdout
 
 
 @pytest.mark.skipif(not strace_works(), reason="strace cannot trace here")
@@ -227,34 +256,76 @@ def test_an_error_or_a_kill_at_each_system_call_leaves_a_sound_log(tmp_path, fir
     if first == "torn":
         with (original.directory / "log.jsonl").open("ab") as file:
             file.write(b'{"n":254,"torn')
-    shutil.copytree(original.state, tmp_path / "kept")
+    command = [sys.executable, str(WRITER), str(original.state), str(count)]
+    command += [str(split)] if split else []
+    with restored(original.state) as fresh_copy:
+        calls = traced_calls(original.state, command)
+        for call, fault in faults_of(calls, first, 8):
+            fresh_copy()
+            output = struck(command, call, fault)
+            try:
+                holds(original, heads(output))
+            except Exception as problem:
+                raise AssertionError((call, fault, output)) from problem
+
+
+@contextlib.contextmanager
+def restored(state: Path) -> Iterator[Callable[[], None]]:
+    """Lend what puts *state* back as it is now."""
+    kept = state.with_name("kept")
+    shutil.copytree(state, kept)
 
     def fresh_copy() -> None:
-        shutil.rmtree(original.state)
-        shutil.copytree(tmp_path / "kept", original.state)
+        shutil.rmtree(state)
+        shutil.copytree(kept, state)
 
-    calls = [
-        c for c in traced_calls(original, count, split) if not c.startswith(("close", "pread64"))
-    ]
-    faults = [(c, f"signal=KILL:when={c.split(':')[1]}") for c in calls]
-    for call in calls:
-        for error in ERRORS.get(call.split(":")[0], ("ENOSPC", "EIO")):
-            faults.append((call, f"error={error}:when={call.split(':')[1]}"))
-    if os.environ.get("GATESH_FIRE") != "all":
-        faults = random.Random(first).sample(faults, 8)
-    for call, fault in faults:
-        fresh_copy()
-        name = call.split(":")[0]
-        writer = start(
-            original, count, "strace", "-f", "-o", "/dev/null", "-e", f"trace={name}",
-            "-e", f"inject={name}:{fault}", split=split,
-        )  # fmt: skip
-        output, errors = writer.communicate(timeout=30)
-        assert "Traceback" not in errors, (call, fault, errors)
-        try:
-            holds(original, heads(output))
-        except Exception as problem:
-            raise AssertionError((call, fault, output, errors)) from problem
+    yield fresh_copy
+
+
+@pytest.mark.skipif(not strace_works(), reason="strace cannot trace here")
+@pytest.mark.parametrize("first", ["closing", "succeeding"])
+def test_an_error_or_a_kill_while_a_log_is_succeeded_leaves_a_chain(tmp_path, first):
+    """
+    Closing, putting away, taking the next key, beginning: at any of them the next start goes on.
+    """
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    if first == "succeeding":  # finished, and nothing done about it yet
+        places = Places(tmp_path, state, tmp_path)
+        key, ledger = logs.open_log(places, Config(), clock)
+        ledger.append([heir.LAW])
+        ledger.close(heir.STOPPED, logs.closing_entry(places, Config(), key))
+    command = [sys.executable, heir.__file__, str(state), "1"]
+    with restored(state) as fresh_copy:
+        calls = traced_calls(state, command)
+        for call, fault in faults_of(calls, first, 6):
+            fresh_copy()
+            output = struck(command, call, fault)
+            try:
+                goes_on(state, output)
+            except Exception as problem:
+                raise AssertionError((call, fault, output)) from problem
+
+
+def clock() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def goes_on(state: Path, output: str) -> None:
+    """Open the log as the next broker would; all that was acknowledged is in the chain."""
+    _, ledger = logs.open_log(Places(state.parent, state, state.parent), Config(), clock)
+    with ledger:
+        ledger.append([{"type": "heartbeat"}])
+    acknowledged = re.findall(r"^(\S+) (\d+) ([0-9a-f]{64})\n", output, re.MULTILINE)
+    report = audit(
+        state,
+        known_heads=[
+            Checkpoint(origin, Head(int(size), bytes.fromhex(root)))
+            for origin, size, root in acknowledged
+        ],
+    )
+    assert report.ok, [f for f in report.findings if f.severity == "error"]
+    assert {f.code for f in report.findings if f.severity == "warning"} <= {"clock-step"}
 
 
 def test_a_checkpoint_is_never_without_its_tiles(house: House):
