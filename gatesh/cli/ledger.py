@@ -1,4 +1,4 @@
-"""`gatesh ledger list|close`: the logs there are, and finishing the one that is written."""
+"""`gatesh ledger list|close|prune`: the logs there are, a new one, and what may go of the old."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import typer
 
 from gatesh import config
 from gatesh.cli import proof
+from gatesh.cli.log import moment_of
+from gatesh.cli.proposing import propose
 from gatesh.cli.talk import ask
+from gatesh.document import stamp
 from gatesh.errors import GateshError, NotFound, Refused
 from gatesh.ledger import succession
 from gatesh.ledger.reading import ends
 from gatesh.visible import visible
 
-app = typer.Typer(no_args_is_help=True, help="The logs of this home: list them, close one.")
+app = typer.Typer(no_args_is_help=True, help="The logs of this home, and what is kept of them.")
 
 
 @app.command("list")
@@ -91,6 +94,23 @@ def close(
             err=True,
         )
     _begin_next(int(done["pid"]))
+
+
+@app.command()
+def prune(
+    before: Annotated[
+        str, typer.Option("--before", metavar="DAY", help="90d, or a day such as 2026-07-01.")
+    ],
+) -> None:
+    """Ask to remove what commands printed before a day.
+
+    A second person has to approve it.  Entries, digests and requests stay, and so every
+    proof; the log says what was removed, on whose word.
+
+    Example: gatesh ledger prune --before 365d
+    """
+    change = {"before": stamp(moment_of(before), micros=False), "type": "gatesh/retention/v1"}
+    propose("retention", change)
 
 
 def _begin_next(before: int) -> None:
