@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 from gatesh.syntax import (
     builtins,
+    editors,
     effects,
+    inline,
     inputs,
     interpreters,
     launchers,
     programs,
+    recipes,
     shells,
     tables,
+    typed,
     unwrap,
 )
 from gatesh.syntax.values import Output
@@ -53,10 +57,15 @@ _PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
     "sbase-box": launchers.applet, "ubase-box": launchers.applet,
     "exec": launchers.exec_, "at": launchers.stdin_code, "batch": launchers.stdin_code,
     "git": programs.git, "tar": programs.tar, "gtar": programs.tar, "bsdtar": programs.tar,
-    "make": programs.make, "gmake": programs.make, "socat": programs.socat,
-    "vim": programs.editor, "vi": programs.editor, "nvim": programs.editor, "ex": programs.editor,
-    "view": programs.editor, "vimdiff": programs.editor, "gvim": programs.editor,
-    "tmux": programs.tmux, "screen": programs.screen, "expect": interpreters.run,
+    "make": recipes.make, "gmake": recipes.make, "bmake": recipes.make,
+    "npm": recipes.package, "yarn": recipes.package, "pnpm": recipes.package,
+    "bun": recipes.package, "socat": programs.socat,
+    "vim": editors.editor, "vi": editors.editor, "nvim": editors.editor, "ex": editors.editor,
+    "view": editors.editor, "vimdiff": editors.editor, "gvim": editors.editor,
+    "tmux": typed.tmux, "byobu": typed.tmux, "screen": typed.screen, "zellij": typed.typist,
+    "xdotool": typed.typist, "ydotool": typed.typist, "wtype": typed.typist,
+    "kitty": typed.typist, "kitten": typed.typist, "wezterm": typed.typist,
+    "expect": interpreters.run,
     "crontab": programs.crontab, "apt-get": programs.apt, "apt": programs.apt,
 }  # fmt: skip
 
@@ -73,10 +82,15 @@ def find(name: str) -> Handler | None:
     special = _PROGRAMS.get(name)
     wraps = name in table()
     interprets = interpreters.spec(name) is not None
-    if special is None and not wraps and not interprets:
+    if special is None and name in interpreters.fronts():
+        special = interpreters.run_front
+    holds = inline.has(name)
+    if special is None and not wraps and not interprets and not holds:
         return None
 
     def look(call: Call) -> Output:
+        if holds:
+            inline.look(call)
         output = special(call) if special is not None else None
         if output is None and wraps and (found := unwrap.wrapper_of(call)) is not None:
             output = unwrap.unwrap(call, *found)

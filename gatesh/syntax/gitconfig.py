@@ -10,7 +10,7 @@ _GIT_COMMANDS = re.compile(
     r"(?:command|cmd|textconv|driver)|pager\..*|filter\..*\.(?:clean|smudge|process)"
     r"|gpg\.(?:.*\.)?program"
     r"|credential\.(?:.*\.)?helper|alias\..*|uploadpack\.packobjectshook|remote\..*\."
-    r"(?:uploadpack|receivepack|proxy)|sendemail\..*(?:cmd|server)|trailer\..*\.(?:command|cmd)"
+    r"(?:uploadpack|receivepack|proxy|vcs)|tar\..*\.command|include(?:if\..*)?\.path|sendemail\..*(?:cmd|server)|trailer\..*\.(?:command|cmd)"
     r"|interactive\.difffilter|core\.hookspath|init\.templatedir|protocol\.ext\.allow|ssh\.variant"
     r"|submodule\..*\.update|web\.browser|imap\.tunnel|instaweb\..*"
 )

@@ -10,7 +10,7 @@ from gatesh.syntax.call import Call, code_field, file_output
 from gatesh.syntax.code import from_stdin, nested
 from gatesh.syntax.files import script_file
 from gatesh.syntax.unwrap import inner
-from gatesh.syntax.values import Field, Hole, Output, Text, holes, join, known, pieces, render
+from gatesh.syntax.values import Field, Hole, Output, holes, join, known, pieces
 from gatesh.syntax.wrappers import Options, options_of
 
 MAX_ITEMS = 64
@@ -54,7 +54,7 @@ def xargs(call: Call) -> Output | None:
         elif name in ("-a", "--arg-file") and value is not None:
             stdin = _file(call, value)
     text = stdin.text if stdin is not None else None
-    items = _items(text, separator or ("\n" if mark else "")) if text is not None else []
+    items = _items(text, separator or ("\n" if mark else "")) if isinstance(text, str) else []
     more = Field("…", (Hole("…", source=stdin),), wild=True)
     outer, f.stdin = f.stdin, f.stdin if stdin is not f.stdin else Output()
     try:
@@ -75,11 +75,8 @@ def _file(call: Call, field: Field) -> Output:
     return file_output(call.f, field.value)
 
 
-def _items(text: Text, separator: str) -> list[Field]:
+def _items(text: str, separator: str) -> list[Field]:
     """Return the words of *text* as xargs splits them: blanks and quotes, unless told otherwise."""
-    if not isinstance(text, str):
-        whole = render(text)
-        return [Field(whole, text, wild=not separator)] if "\n" not in whole.strip("\n") else []
     words: list[str]
     if separator == "\n":
         words = [line.strip() for line in text.splitlines()]
@@ -142,7 +139,7 @@ def parallel(call: Call) -> Output | None:
     try:
         nested(call, code_field(command), "parallel", foreign=remote)
         text = stdin.text if stdin is not None else None
-        if not lists and text is not None:
+        if not lists and isinstance(text, str):
             lists = [_items(text, "\n")]
         for chosen in itertools.islice(itertools.product(*lists), MAX_RUNS if lists else 0):
             nested(call, code_field(_placed(command, chosen)), "parallel", foreign=remote)

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Other languages: inline code, code on standard input, script files."""
 
 from __future__ import annotations
@@ -8,80 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, foreign_code
+from gatesh.syntax import findings, foreign_code, paths
 from gatesh.syntax.call import DESCRIPTOR, Call, descriptor, located, plain_path
 from gatesh.syntax.code import read_code
 from gatesh.syntax.origins import DECODER, NETWORK
+from gatesh.syntax.tables_interpreters import FRONTS, INTERPRETERS, SAME_AS
 from gatesh.syntax.values import Field, Output, holes, render
 from gatesh.syntax.wrappers import Options, options_of
 
-# name : short options with a value : long options with a value : options whose value is code : flags
-#   first   the first operand is the program text, unless -f or -e gave one
-#   stdin   without a file, standard input is code
-_TABLE = """
-python      : c m W X Q : check-hash-based-pycs : -c : stdin
-perl        : e E I M m F l x C D : : -e -E : stdin
-ruby        : e I r E C F K T W x : encoding external-encoding internal-encoding : -e : stdin
-node        : e p r C : eval print require import loader experimental-loader conditions env-file title input-type stack-trace-limit max-old-space-size test-name-pattern test-reporter : -e -p --eval --print : stdin
-deno        : : ext : eval : stdin
-bun         : e p r : eval print require : -e --eval -p --print : stdin
-php         : r R B E F c d z S t f : run : -r -R -B -E --run : stdin
-lua         : e l : : -e : stdin
-luajit      : e l j b O : : -e : stdin
-tclsh       : : encoding : : stdin
-wish        : : : : stdin
-expect      : c f D : : -c : stdin
-Rscript     : e g : : -e :
-R           : e f g d : file args : -e : stdin
-julia       : e E L p t C J H : eval print load project procs threads : -e -E --eval --print : stdin
-elixir      : e r S : eval : -e --eval :
-erl         : : eval : -eval :
-guile       : c e l L : : -c : stdin
-racket      : e f t l p r : eval : -e --eval : stdin
-sbcl        : : eval load script core : --eval : stdin
-clojure     : e i m : eval : -e --eval : stdin
-scala       : e : : -e : stdin
-groovy      : e : : -e : stdin
-swift       : e : : -e : stdin
-ghci        : e : : -e : stdin
-runghc      : : : : stdin
-ocaml       : e I : : -e : stdin
-jshell      : : : : stdin
-pwsh        : c f w : Command File EncodedCommand WorkingDirectory ExecutionPolicy : -c -Command --Command -EncodedCommand -e -ec : stdin
-powershell  : c f w : Command File EncodedCommand WorkingDirectory ExecutionPolicy : -c -Command -EncodedCommand -e -ec : stdin
-osascript   : e l s : : -e : stdin
-octave      : : eval path : --eval : stdin
-gnuplot     : e c d : : -e : stdin
-gdb         : x d s e c p : eval-command init-eval-command command directory symbols exec core pid ex iex : -ex -iex --eval-command --init-eval-command : stdin
-lldb        : o O s S f p n k : one-line one-line-before-file source file : -o -O --one-line : stdin
-awk         : f F v e E i l : file field-separator assign source include load exec : -e --source : first
-sed         : e f l : expression file line-length : -e --expression : first
-psql        : c d f h o p U v L P F R T : command dbname file host output port username variable set log-file : -c --command : stdin
-mysql       : e h P u D S p : execute host port user database socket protocol defaults-file : -e --execute : stdin
-sqlite3     : : cmd separator init : --cmd -cmd : second stdin
-mongosh     : u p : eval host port username password authenticationDatabase file : --eval : stdin
-mongo       : u p : eval host port username password authenticationDatabase : --eval : stdin
-cqlsh       : e f u p k : execute file username password keyspace : -e --execute : stdin
-clickhouse-client : q h u d : query host user password port database queries-file : -q --query : stdin
-duckdb      : c s : cmd init separator : -c -s --cmd : second stdin
-sqlcmd      : Q q S U P d i o : : -Q -q : stdin
-bq          : : : : stdin
-bc          : e : expression : -e : stdin
-dc          : e f : expression file : -e --expression : stdin
-ed          : p : prompt : : stdin
-jq          : f L : from-file arg argjson indent slurpfile rawfile : : none
-emacs       : l f L : eval execute load funcall : --eval --execute : none
-make-code   : : : : none
-"""
-
-_SAME = {
-    "python2": "python", "python3": "python", "pypy": "python", "pypy3": "python", "ipython": "python",
-    "ipython3": "python", "nodejs": "node", "tsx": "node", "ts-node": "node", "gawk": "awk",
-    "mawk": "awk", "nawk": "awk", "gsed": "sed", "mariadb": "mysql", "irb": "ruby", "jruby": "ruby",
-    "php8": "php", "lua5.3": "lua", "lua5.4": "lua", "emacsclient": "emacs", "sqlite": "sqlite3",
-    "cockroach": "psql", "pgcli": "psql", "mycli": "mysql", "litecli": "sqlite3", "usql": "psql",
-    "winpty": "winpty", "micropython": "python", "perl5": "perl", "truffleruby": "ruby", "clj": "clojure",
-}  # fmt: skip
 _VERSIONED = re.compile(
     r"(python|pypy|perl|ruby|lua|php|node|tclsh|guile|gcc|pwsh)-?[0-9][0-9.]*[a-z]?"
 )
@@ -106,13 +39,17 @@ class Spec:
 @cache
 def _specs() -> dict[str, Spec]:
     made = {}
-    for line in _TABLE.splitlines():
+    for line in INTERPRETERS.splitlines():
         if not line:
             continue
         name, short, long, code, flags = (part.strip() for part in line.split(" :", 4))
         made[name] = Spec(
             name,
-            Options(frozenset(short.lstrip(": ").split()), frozenset(long.lstrip(": ").split())),
+            Options(
+                frozenset(short.lstrip(": ").split()),
+                frozenset(long.lstrip(": ").split()),
+                rest=frozenset(flags.partition("rest=")[2]),
+            ),
             frozenset(code.lstrip(": ").split()),
             frozenset(flags.lstrip(": ").split()),
         )
@@ -122,7 +59,7 @@ def _specs() -> dict[str, Spec]:
 @cache
 def spec(name: str) -> Spec | None:
     """Return how the interpreter *name* is called, None if it is none."""
-    found = _specs().get(_SAME.get(name, name))
+    found = _specs().get(SAME_AS.get(name, name))
     if found is None and (versioned := _VERSIONED.fullmatch(name)) is not None:
         found = _specs().get(versioned[1])
     return found
@@ -133,22 +70,23 @@ def run(call: Call) -> Output | None:
     how = spec(call.name)
     assert how is not None
     fields = call.fields
-    found = options_of(fields, 1, how.options)
-    codes = [value for name, value in found.options if name in how.code and value is not None]
+    options, operands = _arguments(call, 1, how.options, mixed="mixed" in how.flags)
+    codes = [value for name, value in options if name in how.code and value is not None]
     codes += [
         fields[at + 1]
         for at in range(1, len(fields) - 1)
         if fields[at].text in how.code and fields[at].text[:2] != "--" and len(fields[at].text) > 2
     ]
-    for value in dict.fromkeys(id(v) for v in codes):
-        code = next(v for v in codes if id(v) == value)
+    for code in {id(value): value for value in codes}.values():
         _code(call, how, code)
-    operands = fields[found.first :]
-    if codes or _names_module(found.options):
+    for name, value in options:
+        if name in ("-f", "--file") and how.name in _SCRIPT_OPTION and value is not None:
+            _file(call, how, value)
+    if codes or _module(call, how, options, operands):
         return None
     if "none" in how.flags:
         return None
-    given = {name for name, _ in found.options}
+    given = {name for name, _ in options}
     if "first" in how.flags and operands and not given & {"-f", "--file"}:
         _code(call, how, operands[0])
         return None
@@ -160,18 +98,88 @@ def run(call: Call) -> Output | None:
         if rest:
             _code(call, how, rest[0])
         return None
+    if operands and operands[0].text == "run" and how.name in ("deno", "bun"):
+        operands = [f for f in operands[1:] if f.text[:1] != "-" or f.text == "-"]
     if given & {"-V", "--version", "-v", "-h", "--help"} and not operands and how.name != "psql":
         return None
-    if "stdin" in how.flags:
+    if "stdin" in how.flags and not given & {"-f", "--file"}:
         if not operands or operands[0].text == "-" or how.name in _DATA_TOO:
             _stdin(call, how)
         else:
             _file(call, how, operands[0])
+            front(call, operands)
     return None
 
 
-def _names_module(options: list[tuple[str, Field | None]]) -> bool:
-    return any(name == "-m" for name, _ in options)
+# `-f` of these names a file of code.
+_SCRIPT_OPTION = frozenset({"awk", "sed", "php", "dc"})
+
+
+def _arguments(
+    call: Call, at: int, options: Options, *, mixed: bool
+) -> tuple[list[tuple[str, Field | None]], list[Field]]:
+    """Return options and operands; *mixed* options may follow operands."""
+    found = options_of(call.fields, at, options)
+    if not mixed:
+        return found.options, call.fields[found.first :]
+    seen, operands = list(found.options), []
+    while found.first < len(call.fields):
+        operands.append(call.fields[found.first])
+        found = options_of(call.fields, found.first + 1, options)
+        seen += found.options
+    return seen, operands
+
+
+@cache
+def fronts() -> dict[str, dict[str, Spec]]:
+    """Return the programs whose subcommand takes code, by program and subcommand."""
+    made: dict[str, dict[str, Spec]] = {}
+    for line in FRONTS.splitlines():
+        if line:
+            words, language, short, long, code, flags = (
+                part.lstrip(": ").split() for part in line.split(" :", 5)
+            )
+            options = Options(frozenset(short), frozenset(long))
+            spec = Spec(language[0], options, frozenset(code), frozenset(flags))
+            made.setdefault(words[0], {})[words[1]] = spec
+    return made
+
+
+def front(call: Call, fields: list[Field]) -> None:
+    """Note the code that a subcommand is given (`rails runner CODE`, `manage.py shell -c CODE`)."""
+    known = fronts().get(paths.name_of(fields[0].text))
+    if known is None or len(fields) < 2 or (how := known.get(fields[1].text)) is None:
+        return
+    inner = Call(call.f, fields, call.name, call.span, call.text)
+    options, operands = _arguments(inner, 2, how.options, mixed=True)
+    codes = [value for name, value in options if name in how.code and value is not None]
+    if not codes and "first" in how.flags:
+        codes = operands[:1]
+    for code in codes:
+        _code(call, how, code)
+    if not codes and "stdin" in how.flags:
+        _stdin(call, how)
+
+
+def run_front(call: Call) -> Output | None:
+    """Like `run`, for programs that are no interpreters themselves."""
+    front(call, call.fields)
+    return None
+
+
+def _module(
+    call: Call, how: Spec, options: list[tuple[str, Field | None]], operands: list[Field]
+) -> bool:
+    """Whether `-m module` runs instead of code; some modules are given code."""
+    name = next((value.text for name, value in options if name == "-m" and value is not None), "")
+    if not name or how.name not in ("python", "ipython"):
+        return name != ""
+    if name in ("timeit", "cProfile", "trace", "pdb", "IPython"):
+        for at, field in enumerate(operands):
+            takes = at > 0 and operands[at - 1].text in ("-s", "-c", "--setup")
+            if takes or (name == "timeit" and field.text[:1] != "-"):
+                _code(call, how, field)
+    return True
 
 
 def _code(call: Call, how: Spec, code: Field) -> None:
@@ -206,11 +214,18 @@ def _stdin(call: Call, how: Spec) -> None:
     if DECODER in stdin.origin and how.name not in _DATA_TOO:
         f.finding(findings.DECODED_CODE, span, f"{call.name} runs what a decoder prints")
     if text is not None:
-        shown = render(text)
-        f.add(Kind.CODE, shown, span, program=call.name)
-        foreign_code.look(call, how.name, shown, span)
+        _text(call, how, render(text), span)
     elif NETWORK in stdin.origin and how.name not in ("bc", "dc"):
         f.finding(findings.CODE_FROM_DATA, span, f"{call.name} runs what comes from the network")
+
+
+def _text(call: Call, how: Spec, text: str, span: tuple[int, int]) -> None:
+    """Note *text*, a whole program."""
+    if how.name in ("awk", "sed"):
+        foreign_code.little(call, how.name, Field(text, text), span)
+        return
+    call.f.add(Kind.CODE, text, span, program=call.name)
+    foreign_code.look(call, how.name, text, span)
 
 
 def _file(call: Call, how: Spec, field: Field) -> None:
@@ -235,16 +250,20 @@ def _file(call: Call, how: Spec, field: Field) -> None:
         written = f.shell.files.get(path)
         if written is not None and written.file is None:
             if written.text is not None:
-                shown = render(written.text)
-                f.add(Kind.CODE, shown, span, program=call.name)
-                foreign_code.look(call, how.name, shown, span)
+                _text(call, how, render(written.text), span)
             elif NETWORK in written.origin:
                 f.finding(findings.CODE_FROM_DATA, span, f"{path} is fetched by this line and run")
             elif DECODER in written.origin:
                 f.finding(findings.DECODED_CODE, span, f"{path} is decoded by this line and run")
             return
         source = written.file if written is not None and written.file is not None else path
-        if source.startswith("/"):
+        if not source.startswith("/"):
+            continue
+        if how.name in ("awk", "sed"):
+            content = read_code(f, source, span, quiet=True)
+            if content is not None:
+                _text(call, how, content, span)
+        else:
             _pin(call, source, span)
 
 

@@ -85,6 +85,22 @@ def parse(argv0: bytes, args: Sequence[bytes], *, stdin_is_tty: bool = False) ->
     return Invocation(name, argv, mode, zero=argv0, login=login, problem=why)
 
 
+def rcfile(call: Invocation) -> bytes | None:
+    """Return the start-up file that a call of bash itself names with `--rcfile`.
+
+    >>> rcfile(parse(b"bash", [b"--norc", b"--init-file", b"x", b"-i"]))
+    b'x'
+    """
+    words = iter(call.options)
+    found = None
+    for word in words:
+        if word.lstrip(b"-") in (b"rcfile", b"init-file"):
+            found = next(words, None)
+        elif not word.startswith(b"--"):
+            break
+    return found
+
+
 def shell_name(argv0: bytes) -> str:
     """Return which real shell is meant: `bash`, `sh` or `zsh`.
 

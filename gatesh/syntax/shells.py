@@ -15,7 +15,7 @@ _FISH = Options(frozenset("cCdDf"), frozenset({"command", "init-command", "debug
 
 def shell(call: Call) -> Output:
     """Follow `bash …` in every form it can be called."""
-    if call.name in ("fish", "xonsh", "elvish", "nu", "csh", "tcsh", "osh", "oil"):
+    if call.name in ("fish", "xonsh", "elvish", "nu"):
         return _other_shell(call)
     fields = call.fields
     at, letters, stdin = 1, "", False

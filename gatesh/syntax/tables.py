@@ -17,7 +17,7 @@ SHADOWED: Final = frozenset(
 
 SHELLS: Final = frozenset(
     "gatesh bash sh dash ash zsh ksh ksh93 mksh pdksh rbash rzsh yash fish csh tcsh posh busybox-sh"
-    " osh oil lksh loksh elvish xonsh nu".split()
+    " osh oil lksh loksh elvish xonsh nu rc es sash hush bosh gsh msh ysh brush".split()
 )
 
 # `sh` is dash on Debian, and programs that join words give them to `sh`.

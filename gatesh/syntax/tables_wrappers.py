@@ -37,6 +37,8 @@ run0            : u g D E : user group chdir setenv unit property slice : foreig
 su              : c g G s T w P : command session-command group supp-group shell whitelist-environment : skip=1 code=-c,--command,--session-command foreign mixed
 runuser         : c g G s u w : command session-command group supp-group shell user whitelist-environment : code=-c,--command,--session-command foreign
 sg              : c : command : skip=1 joined code=-c mixed
+winpty          : : :
+cmd             : : : after=/c,/C,/k,/K,//c,//C joined foreign
 gosu            : : : skip=1 foreign
 su-exec         : : : skip=1 foreign
 setpriv         : : ruid euid reuid rgid egid regid groups inh-caps ambient-caps bounding-set securebits pdeathsig selinux-label apparmor-profile :
@@ -95,7 +97,7 @@ dbus-run-session : : config-file dbus-daemon :
 dbus-launch     : : :
 xvfb-run        : e f n p s w : error-file auth-file server-num xauth-protocol server-args wait :
 rlwrap          : b C D f g h H i l m M O p P q s S t w W x z : :
-script          : c E I O B T m o : command echo log-in log-out log-io log-timing logging-format output-limit : code=-c,--command skip=1 mixed asks
+script          : c E I O B T m o : command echo log-in log-out log-io log-timing logging-format output-limit : code=-c,--command skip=1 mixed
 eatmydata       : : :
 catchsegv       : : :
 ltrace          : a A D e F l L n o p s u w x X : :
@@ -280,7 +282,7 @@ parallel-ssh    : h H l p o e t O x : hosts host user par outdir errdir timeout 
 pdsh            : w x l t u f g : : joined foreign
 clush           : w x g t u f l : nodes group : joined foreign
 mosh            : p : ssh port predict server client family : skip=1 foreign mixed
-rsh             : l : : skip=1 joined foreign
+rsh             : l : : skip=1 joined foreign mixed
 sshpass         : f d p P : :
 setuidgid       : : : skip=1
 envuidgid       : : : skip=1

@@ -22,7 +22,11 @@ class WordReader(ExpansionReader):
         """Read one word; the position must not be at a metacharacter other than `<(` or `>(`."""
         text, start = self.text, self.at
         run = _RUN.match(text, start)
-        if run is not None and text[run.end()] in " \t\n;&|)<>\0":
+        if (
+            run is not None
+            and (c := text[run.end()]) in " \t\n;&|)<>\0"
+            and not (c in "<>" and text[run.end() + 1] == "(")  # `--file=<(cmd)` is one word
+        ):
             self.at = run.end()
             plain = run.group()
             return Word((), start, self.at, plain)
