@@ -9,10 +9,12 @@ from pathlib import Path
 from gatesh.document import moment
 from gatesh.errors import NotFound
 from gatesh.evidence.story import Command, Stories
-from gatesh.ledger import succession
+from gatesh.ledger import retention, succession
+from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.reading import ends, entries
+from gatesh.visible import visible
 
-__all__ = ["Command", "Commands"]
+__all__ = ["Command", "Commands", "kept"]
 
 
 class Commands:
@@ -43,3 +45,30 @@ class Commands:
             if command is not None:
                 return str((ends(directory)[1] or {}).get("origin", "")), command
         return None
+
+
+def kept(state: Path, sha: str) -> bytes:
+    """Return a blob of *state*; raise `NotFound`, which says if it was removed, when, by whom."""
+    try:
+        return Blobs(state / "blobs").get(sha)
+    except NotFound as missing:
+        said = _removal(state, sha)
+        if said is None:
+            raise
+        raise NotFound(said, hint="its digest and size are in the log") from missing
+
+
+def _removal(state: Path, sha: str) -> str | None:
+    """Say which approved act has removed the blob; None when none did."""
+    found = None
+    for directory in succession.logs(state):
+        backed: list[int] = []  # the decisions that the newest act rests on
+        for entry in entries(directory):
+            if entry["type"] != retention.TYPE:
+                continue
+            backed = entry.get("decisions", backed)
+            if sha in entry["removed"]:
+                people = {e["n"]: e.get("by", "") for e in entries(directory) if e["n"] in backed}
+                by = ", ".join(visible(people[n]) for n in backed if n in people)
+                found = f"removed by retention on {entry['t'][:10]}, approved by {by}"
+    return found

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import sys
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from gatesh import config
-from gatesh.cli.history import Command, Commands
+from gatesh.cli.history import Command, Commands, kept
 from gatesh.cli.log import moment_of
 from gatesh.cli.pending import RequestId
 from gatesh.document import moment
 from gatesh.errors import NotFound, UsageError
 from gatesh.evidence import ocsf, syslog
-from gatesh.ledger.blobs import Blobs
 from gatesh.model import read_id, show_id
 from gatesh.transcript.player import cast, play
 from gatesh.visible import visible
@@ -56,10 +56,10 @@ def replay(
     _, command = _find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
-    blobs = Blobs(config.places().state / "blobs")
+    blob = partial(kept, config.places().state)
     began = time.monotonic()
     for streams in (command.streams, *command.late):
-        for chunk in play(streams, blobs.get):
+        for chunk in play(streams, blob):
             if speed:
                 time.sleep(max(0.0, chunk.at / speed - (time.monotonic() - began)))
             out = sys.stderr.buffer if chunk.stream == "stderr" else sys.stdout.buffer
@@ -110,8 +110,6 @@ def _export_cast(id: str) -> None:
     _, command = _find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
-    blobs = Blobs(config.places().state / "blobs")
+    blob = partial(kept, config.places().state)
     began: Any = moment(command.t)
-    typer.echo(
-        cast(command.streams, blobs.get, visible(command.text), int(began.timestamp())), nl=False
-    )
+    typer.echo(cast(command.streams, blob, visible(command.text), int(began.timestamp())), nl=False)

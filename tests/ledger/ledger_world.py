@@ -51,15 +51,15 @@ def log_key(name: str) -> tuple[SigningKey, Key]:
     return signing, Key(f"{name}/gatesh/{document.sha256(public)[:8]}", public)
 
 
-def roster() -> Roster:
+def roster(now: datetime = NOON) -> Roster:
     found = Roster()
     for person, accounts in ((ALICE, ["alice"]), (BOB, ["bob"]), (CAROL, [])):
         found = found.add(
             person,
             accounts=accounts,
             key=ssh_key(person).public,
-            valid_after=NOON - timedelta(days=30),
-            valid_before=NOON + timedelta(days=300),
+            valid_after=now - timedelta(days=30),
+            valid_before=now + timedelta(days=300),
         )
     return found
 
