@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
+from gatesh import config
+from gatesh.approval import proposal
 from gatesh.approval.check import check as check_decision
 from gatesh.approval.quorum import is_met
 from gatesh.approval.roster import Roster
+from gatesh.document import sha256, write
 from gatesh.ledger.checks import Checks, Verified
 
 
@@ -24,4 +28,14 @@ def _quorum_met(
     return is_met(quorum, people, Roster.from_document(roster))
 
 
-CHECKS = Checks(verify, _quorum_met)
+def _settles(entry: Mapping[str, Any]) -> bool:
+    return Roster.from_document(entry).settles
+
+
+def _settings_digest(change: Mapping[str, Any]) -> str:
+    found = config.given(proposal.config_of(change), Path("config.yaml"))
+    config.from_given(found, Path("config.yaml"))
+    return sha256(write(proposal.settings_document(config.law_of(found))))
+
+
+CHECKS = Checks(verify, _quorum_met, _settles, _settings_digest)

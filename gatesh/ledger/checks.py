@@ -60,7 +60,11 @@ class QuorumMet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The two questions an audit cannot answer by itself."""
+    """What an audit cannot know by itself."""
 
     verify_decision: VerifyDecision
     quorum_met: QuorumMet
+    # Does the roster of this `roster.loaded` end first use?
+    settles: Callable[[Mapping[str, Any]], bool] | None = None
+    # The digest of the settings that a proposal's `change` makes.
+    settings_digest: Callable[[Mapping[str, Any]], str] | None = None

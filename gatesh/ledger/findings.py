@@ -77,6 +77,11 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "successor-other": ("error", _FORGED),
     "two-successors": ("error", _FORGED),
     "law-not-inherited": ("error", _ASK),
+    # what was law, and who said so
+    "law-unapproved": ("error", _ASK),
+    "law-not-as-approved": ("error", _ASK),
+    "law-edited": ("info", "find out who edits the files; only what is approved is obeyed"),
+    "first-use": ("info", "ask the people in it whether this is the law they meant"),
     # the life of the broker
     "log-open": ("info", "nothing to do: the log is in use"),
     "recovered": ("info", "lines that were never acknowledged lie in ledger/quarantine"),

@@ -16,6 +16,7 @@ from typing import Any, Final
 from gatesh import document
 from gatesh.ledger.checks import Checks
 from gatesh.ledger.findings import Findings
+from gatesh.ledger.law import Laws
 from gatesh.ledger.requests import SLACK, Requests
 
 Entry = Mapping[str, Any]
@@ -40,6 +41,7 @@ class Lives:
         self._findings = findings
         self._key, self._origin = key, origin
         self.requests = Requests(findings, origin, blob, on_history, checks)
+        self.laws = Laws(findings, self.requests, checks)
         self._last: str | None = None
         self._last_type = ""
         self._policies: set[str] = set()
@@ -55,6 +57,7 @@ class Lives:
         self.removal_holds = False  # whether the last removal of transcripts was approved
         self._first_policy: str | None = None
         self._first_roster: str | None = None
+        self._first_laws = self.laws.all()
         self._just_ended: deque[tuple[str, str]] = deque(maxlen=_MOST_ENDED)  # id, t
         self._steps: dict[str, Callable[[Entry], None]] = {
             "ledger.opened": self._opened,
@@ -63,6 +66,7 @@ class Lives:
             "broker.stopped": self._broker_stopped,
             "policy.loaded": self._policy_loaded,
             "roster.loaded": self._roster_loaded,
+            "law.edited": self.laws.edited,
             "transcripts.removed": self._transcripts_removed,
             "command.submitted": self._command_submitted,
             "command.started": self._command_started,
@@ -151,14 +155,16 @@ class Lives:
         self._up = None
 
     def _policy_loaded(self, entry: Entry) -> None:
+        self.laws.policy_loaded(entry, claimed=self._last_type == "command.started")
         if not self._brokers:  # taken over from the log before
-            self._first_policy = entry["policy_sha256"]
+            self._first_policy, self._first_laws = entry["policy_sha256"], self.laws.all()
         self._policies.add(entry["policy_sha256"])
         self.requests.policy = entry["policy_sha256"]
 
     def _roster_loaded(self, entry: Entry) -> None:
+        self.laws.roster_loaded(entry, claimed=self._last_type == "command.started")
         if not self._brokers:
-            self._first_roster = entry["roster_sha256"]
+            self._first_roster, self._first_laws = entry["roster_sha256"], self.laws.all()
         self._rosters.add(entry["roster_sha256"])
         self.requests.roster = entry
 
@@ -179,15 +185,16 @@ class Lives:
             )
 
     @property
-    def law_at_start(self) -> tuple[str | None, str | None]:
-        """Rules and roster that the log began with, before any broker started on it."""
-        return self._first_policy, self._first_roster
+    def law_at_start(self) -> tuple[object, ...]:
+        """The law that the log began with, before any broker started on it."""
+        return self._first_policy, self._first_roster, *self._first_laws
 
     @property
-    def law_at_end(self) -> tuple[str | None, str | None]:
-        """Rules and roster that were loaded last."""
+    def law_at_end(self) -> tuple[object, ...]:
+        """The law that was loaded last."""
         roster = self.requests.roster
-        return self.requests.policy, None if roster is None else roster["roster_sha256"]
+        said = None if roster is None else roster["roster_sha256"]
+        return self.requests.policy, said, *self.laws.all()
 
     # ---- commands ----
 

@@ -129,16 +129,20 @@ class Requests:
 
     def proposed(self, kind: str, n: int) -> Mapping[str, Any] | None:
         """Return the change of *kind* that the request started last was to make, if it was one."""
+        found = self.proposal(n) or {}
+        change = found.get("change") if found.get("kind") == kind else None
+        return change if isinstance(change, dict) else None
+
+    def proposal(self, n: int) -> Mapping[str, Any] | None:
+        """Return the proposal that the request started last was for, if it was for one."""
         asked = self.acting.asked if self.acting is not None else None
         if asked is None or asked.get("invocation", {}).get("mode") != "proposal":
             return None
         data = self._blob(asked["script_sha256"], n)
         try:
-            found = document.read(data or b"")
+            return document.read(data or b"")
         except document.MalformedDocument:
             return None
-        change = found.get("change") if found.get("kind") == kind else None
-        return change if isinstance(change, dict) else None
 
     def ended(self, entry: Entry) -> None:
         """Cancelled, expired or lapsed."""
