@@ -70,8 +70,8 @@ class Blobs:
         They are durable, and have their names, when the block has been left; when that fails
         or the block does, none of them is promised.
         """
-        batch = Batch(self)
         with _kept():
+            batch = Batch(self)
             try:
                 yield batch
                 batch.name()

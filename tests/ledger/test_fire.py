@@ -225,16 +225,28 @@ def faults_of(calls: list[str], seed: str, sample: int) -> list[tuple[str, str]]
     return random.Random(seed).sample(faults, sample)
 
 
-def struck(command: list[str], call: str, fault: str) -> str:
-    """Run *command* with *fault* at *call*; return what it acknowledged."""
-    name = call.split(":")[0]
-    inject = ["-e", f"trace={name}", "-e", f"inject={name}:{fault}"]
-    done = subprocess.run(
-        ["strace", "-f", "-o", "/dev/null", *inject, *command],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, (call, fault, done.stderr)
-    return done.stdout
+def survive(
+    faults: list[tuple[str, str]],
+    fresh_copy: Callable[[], None],
+    command: list[str],
+    check: Callable[[str], None],
+) -> None:
+    """Run *command* with each fault on a fresh copy; *check* is given what it acknowledged."""
+    fallen = []
+    for call, fault in faults:
+        fresh_copy()
+        name = call.split(":")[0]
+        inject = ["-e", f"trace={name}", "-e", f"inject={name}:{fault}"]
+        done = subprocess.run(
+            ["strace", "-f", "-o", "/dev/null", *inject, *command],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        try:
+            assert "Traceback" not in done.stderr, done.stderr
+            check(done.stdout)
+        except Exception as problem:  # all of them are told, not only the first
+            fallen.append((call, fault, repr(problem), done.stdout))
+    assert not fallen, "\n".join(map(str, fallen))
 
 
 @pytest.mark.skipif(not strace_works(), reason="strace cannot trace here")
@@ -260,13 +272,8 @@ def test_an_error_or_a_kill_at_each_system_call_leaves_a_sound_log(tmp_path, fir
     command += [str(split)] if split else []
     with restored(original.state) as fresh_copy:
         calls = traced_calls(original.state, command)
-        for call, fault in faults_of(calls, first, 8):
-            fresh_copy()
-            output = struck(command, call, fault)
-            try:
-                holds(original, heads(output))
-            except Exception as problem:
-                raise AssertionError((call, fault, output)) from problem
+        faults = faults_of(calls, first, 8)
+        survive(faults, fresh_copy, command, lambda said: holds(original, heads(said)))
 
 
 @contextlib.contextmanager
@@ -298,13 +305,8 @@ def test_an_error_or_a_kill_while_a_log_is_succeeded_leaves_a_chain(tmp_path, fi
     command = [sys.executable, heir.__file__, str(state), "1"]
     with restored(state) as fresh_copy:
         calls = traced_calls(state, command)
-        for call, fault in faults_of(calls, first, 6):
-            fresh_copy()
-            output = struck(command, call, fault)
-            try:
-                goes_on(state, output)
-            except Exception as problem:
-                raise AssertionError((call, fault, output)) from problem
+        faults = faults_of(calls, first, 6)
+        survive(faults, fresh_copy, command, lambda said: goes_on(state, said))
 
 
 def clock() -> datetime:
