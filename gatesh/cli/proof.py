@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gatesh import config
-from gatesh.cli import show
+from gatesh.cli import show, witnesses
 from gatesh.cli.judging import verify
 from gatesh.errors import NotFound, UsageError
 from gatesh.evidence import check as reports
+from gatesh.evidence.html import count
 from gatesh.evidence.page import span
+from gatesh.ledger.cosign import Cosigned, WitnessKey
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.note import Key, MalformedNote
 from gatesh.ledger.proof import BadProof, Proof
@@ -38,28 +41,31 @@ def proof(
     """Write the proof that entry N is in the log, to standard output.
 
     The file (a C2SP tlog-proof) holds the entry, its path to the root and the signed
-    checkpoint: `gatesh audit check` verifies it anywhere, without the log.
+    checkpoint, with the cosignatures of witnesses if there are any: `gatesh audit check`
+    verifies it anywhere, without the log.
 
     Example: gatesh audit proof 41902 > 41902.tlog-proof
     """
     with Prover((state or config.places().state) / "ledger") as prover:
-        sys.stdout.buffer.write(prover.prove(n).encode())
+        sys.stdout.buffer.write(prover.prove(n, prover.witnessed(n)).encode())
 
 
 def check(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A proof, or a report's directory.")],
     vkey: VKey = None,
+    witness: witnesses.Keys = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Verify a proof of one entry, or a report, without the log.
 
     The log's key is the one given with --vkey, or the one this account has
-    followed.  Exit status 0 when all of it holds, 1 when something does not.
+    followed.  Exit status 0 when all of it holds, 1 when something does not.  With
+    --witness (repeatable) it says which of these witnesses have signed, and when.
 
     Example: gatesh audit check 41902.tlog-proof --vkey "$(cat build7.vkey)"
     """
     if path.is_dir():
-        _check_report(path, vkey, as_json)
+        _check_report(path, vkey, witnesses.keys_of(witness), as_json)
         return
     try:
         data = path.read_bytes()
@@ -71,6 +77,7 @@ def check(
         found = Proof.parse(data)
         key = log_key(vkey, found.claimed_origin())
         checkpoint, entry = found.check(key)
+        seen = found.cosignatures(key, witnesses.keys_of(witness))
     except BadProof as problem:
         _refuse(str(problem), as_json)
     size, root = checkpoint.head.size, base64.b64encode(checkpoint.head.root).decode()
@@ -82,6 +89,7 @@ def check(
                     "origin": checkpoint.origin,
                     "index": found.index,
                     "head": {"size": size, "root": root},
+                    "witnesses": witnesses.told(seen),
                     "entry": entry,
                 },
                 indent=2,
@@ -92,13 +100,22 @@ def check(
         f"{show.colour('verified', '32')} entry {found.index:,} of {size:,} in the log"
         f" {visible(checkpoint.origin)}, head {root}"
     )
+    _say_witnesses(seen)
     for name, value in entry.items():
         said = value if isinstance(value, str) else json.dumps(value)
         typer.echo(f"  {visible(name):<20}{visible(said)}")
 
 
-def _check_report(path: Path, vkey: str | None, as_json: bool) -> None:
-    found = reports.check(path, log_key(vkey, reports.claimed_origin(path)), verify)
+def _say_witnesses(seen: Sequence[Cosigned]) -> None:
+    for one in seen:
+        typer.echo(
+            f"seen by witness {visible(one.key.name)}: {one.head.size:,} entries,"
+            f" {witnesses.moment(one.time)}"
+        )
+
+
+def _check_report(path: Path, vkey: str | None, keys: Sequence[WitnessKey], as_json: bool) -> None:
+    found = reports.check(path, log_key(vkey, reports.claimed_origin(path)), verify, keys)
     meta = found.meta
     if as_json:
         document = {
@@ -108,6 +125,7 @@ def _check_report(path: Path, vkey: str | None, as_json: bool) -> None:
             "to": meta.get("to"),
             "commands": found.commands,
             "signatures": found.signatures,
+            "witnesses": witnesses.told(found.witnesses),
             "page_derived": found.rendered,
             "problems": found.problems,
         }
@@ -119,14 +137,17 @@ def _check_report(path: Path, vkey: str | None, as_json: bool) -> None:
     else:
         last = meta["first"] + meta["count"] - 1
         typer.echo(
-            f"{show.colour('verified', '32')} {found.commands:,} commands and"
-            f" {found.signatures:,} signatures of {visible(span(meta))}\n"
+            f"{show.colour('verified', '32')} {count(found.commands, 'command')} and"
+            f" {count(found.signatures, 'signature')} of {visible(span(meta))}\n"
             f"complete: entries {meta['first']:,} to {last:,} without a gap, of {meta['size']:,}"
             f" in the log {visible(meta['origin'])}, head {visible(meta['root'])}"
         )
         if not found.rendered:
             typer.echo(f"the page was made by {visible(meta['by'])} and not derived again")
-        typer.echo("the audit of the whole log, and who has seen it, are its maker's word")
+        _say_witnesses(found.witnesses)
+        typer.echo(
+            "the audit of the whole log, and which people have seen it, are its maker's word"
+        )
     raise typer.Exit(1 if found.problems else 0)
 
 

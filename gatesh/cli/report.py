@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gatesh import config
-from gatesh.cli import proof, show
+from gatesh.cli import proof, show, witnesses
 from gatesh.cli.audit import as_document, progress
 from gatesh.cli.judging import CHECKS
 from gatesh.cli.log import moment_of
@@ -26,6 +26,7 @@ def report(
     samples: Annotated[
         int, typer.Option("--samples", min=0, help="How many held commands to tell in full.")
     ] = pack.SAMPLES,
+    witness: witnesses.Keys = None,
     vkey: proof.VKey = None,
     state: proof.StateDir = None,
 ) -> None:
@@ -41,10 +42,17 @@ def report(
         until += datetime.timedelta(days=1)  # a day is meant whole
     if begin >= until:
         raise UsageError(f"{visible(end)} is not after {visible(start)}")
-    directory = state or config.places().state
+    places = config.places()
+    directory = state or places.state
     key = None if vkey is None else str(proof.log_key(vkey, ""))
     with progress() as moved:
-        found = run_audit(directory, vkey=key, checks=CHECKS, progress=moved)
+        found = run_audit(
+            directory,
+            vkey=key,
+            checks=CHECKS,
+            progress=moved,
+            witnesses=witnesses.terms(witness, None, None if state else places.settings),
+        )
     meta = pack.make(
         directory,
         out,

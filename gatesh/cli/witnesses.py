@@ -38,7 +38,7 @@ def terms(
     ours = _settings(settings)
     within = DAY_S if ours is None else ours.witnesses_within_s
     if keys:
-        return Terms([_key(given) for given in keys], need or 0, within, notes)
+        return Terms(keys_of(keys), need or 0, within, notes)
     if ours is None:
         if need:
             raise UsageError(
@@ -59,6 +59,11 @@ def _settings(path: Path | None) -> config.Config | None:
         # An audit that settings could prevent would be no audit.
         typer.echo(f"{render(problem)}\ngatesh: no witness is known from there", err=True)
         return None
+
+
+def keys_of(given: Sequence[str] | None) -> list[WitnessKey]:
+    """Return the keys that were *given*, as text or files."""
+    return [_key(one) for one in given or ()]
 
 
 def _key(given: str) -> WitnessKey:

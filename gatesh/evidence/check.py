@@ -7,8 +7,9 @@ audit of the whole log, and who has seen which head.
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from gatesh.errors import GateshError, UsageError
 from gatesh.evidence.derive import derive, tell
 from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, lines, signed
 from gatesh.evidence.story import Entry
-from gatesh.ledger.merkle import leaf_hash
-from gatesh.ledger.note import Key
+from gatesh.ledger import cosign
+from gatesh.ledger.cosign import Cosigned, WitnessKey
+from gatesh.ledger.merkle import Head, leaf_hash, verify_consistency
+from gatesh.ledger.note import BadNoteSignature, Key, MalformedNote
 from gatesh.ledger.proof import BadProof, Proof
 from gatesh.ledger.span import verify_span
+from gatesh.ledger.witnessed import file_name
 
 Verify = Callable[..., Any]
 """`Checks.verify_decision`: raises `Refused` when a decision does not hold."""
@@ -35,6 +39,7 @@ class Checked:
     commands: int = 0
     signatures: int = 0
     rendered: bool = True  # whether the page was derived again
+    witnesses: list[Cosigned] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -55,17 +60,20 @@ def _meta(report: Path) -> dict[str, Any]:
     return meta
 
 
-def check(report: Path, key: Key, verify: Verify) -> Checked:
+def check(report: Path, key: Key, verify: Verify, witnesses: Iterable[WitnessKey] = ()) -> Checked:
     """Verify the report in directory *report* with nothing but the log's *key*.
 
-    *verify* checks one decision.  The page of another version of gatesh is not
-    derived again, since it may be laid out otherwise: `rendered` is then false.
+    *verify* checks one decision.  What *witnesses* have cosigned is verified with their
+    keys.  The page of another version of gatesh is not derived again, since it may be laid
+    out otherwise: `rendered` is then false.
     """
     meta = _meta(report)
     found = Checked(meta, rendered=meta.get("by") == MADE_BY)
     try:
         _check_sums(report, found)
-        _check_span(report, key, found)
+        head = _check_span(report, key, found)
+        for witness in witnesses:
+            _check_witness(report, key, witness, head, found)
         if not found.problems:
             _check_story(report, found)
             _check_signatures(report, key, found, verify)
@@ -91,7 +99,25 @@ def _check_sums(report: Path, found: Checked) -> None:
             found.problems.append(f"{name} was changed after the report was made")
 
 
-def _check_span(report: Path, key: Key, found: Checked) -> None:
+def _check_witness(report: Path, key: Key, witness: WitnessKey, head: Head, found: Checked) -> None:
+    """What the witness has seen is a beginning of what the report is about."""
+    beside = report / "witness" / file_name(witness)
+    try:
+        data = beside.with_suffix(".checkpoint").read_bytes()
+        steps = beside.with_suffix(".consistency").read_bytes().split()
+        seen = cosign.read(data, key, witness)
+        if not verify_consistency(seen.head, head, [base64.b64decode(step) for step in steps]):
+            found.problems.append(f"the log is not the one that {witness.name} has seen")
+            return
+    except FileNotFoundError:
+        return
+    except (MalformedNote, BadNoteSignature) as problem:
+        found.problems.append(f"the cosignature of {witness.name}: {problem}")
+        return
+    found.witnesses.append(seen)
+
+
+def _check_span(report: Path, key: Key, found: Checked) -> Head:
     """The entries are all there are between the first and the last, under a signed head."""
     meta = found.meta
     proofs = [Proof.parse((report / f"{end}.tlog-proof").read_bytes()) for end in ("first", "last")]
@@ -99,7 +125,7 @@ def _check_span(report: Path, key: Key, found: Checked) -> None:
     head = first.check(key)[0].head
     if last.check(key)[0].head != head:
         found.problems.append("first.tlog-proof and last.tlog-proof are for different heads")
-        return
+        return head
     leaves = [leaf_hash(line) for line in lines(report)]
     if not leaves or last.index - first.index + 1 != len(leaves):
         found.problems.append("entries.jsonl is not from the first to the last proven entry")
@@ -110,6 +136,7 @@ def _check_span(report: Path, key: Key, found: Checked) -> None:
     claimed = (meta["size"], meta["root"], meta["first"], meta["count"], meta["origin"])
     if claimed != (head.size, head.base64, first.index, len(leaves), key.name):
         found.problems.append("report.json claims another head or other entries than are proven")
+    return head
 
 
 def _check_story(report: Path, found: Checked) -> None:

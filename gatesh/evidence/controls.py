@@ -8,6 +8,7 @@ a report that claims more than the log shows is worth less than none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ class Control:
     not_shown: str
 
 
+_FAMILIES: Final = {"soc2": "SOC 2", "iso27001": "ISO 27001:2022", "nist": "NIST 800-53"}
 _HELD: Final = "commands that a rule holds for approval, who asked, who approved, and when"
 _OTHER_WAYS: Final = "changes made in any other way than through gatesh"
 
@@ -146,6 +148,35 @@ CONTROLS: Final[Mapping[str, Control]] = {
     ),
 }  # fmt: skip
 
+# Others that shipped rules name: the commands they hold are evidence, and of no more.
+TITLES: Final[Mapping[str, str]] = {
+    "iso27001:A.5.16": "Identity management",
+    "iso27001:A.8.7": "Protection against malware",
+    "iso27001:A.8.10": "Information deletion",
+    "iso27001:A.8.12": "Data leakage prevention",
+    "iso27001:A.8.13": "Information backup",
+    "iso27001:A.8.19": "Installation of software",
+    "iso27001:A.8.24": "Use of cryptography",
+    "nist:AC-2": "Account management",
+    "nist:AC-3": "Access enforcement",
+    "nist:AC-4": "Information flow enforcement",
+    "nist:AC-6": "Least privilege",
+    "nist:AC-17": "Remote access",
+    "nist:AU-8": "Time stamps",
+    "nist:CM-3": "Configuration change control",
+    "nist:CM-5": "Access restrictions for change",
+    "nist:CM-7": "Least functionality",
+    "nist:CM-11": "User-installed software",
+    "nist:CP-9": "System backup",
+    "nist:IA-3": "Device identification and authentication",
+    "nist:IA-5": "Authenticator management",
+    "nist:MP-6": "Media sanitization",
+    "nist:SC-7": "Boundary protection",
+    "nist:SI-3": "Malicious code protection",
+    "nist:SI-7": "Software, firmware and information integrity",
+    "nist:SR-3": "Supply chain controls and processes",
+}
+
 # Shown by how gatesh works, whatever the rules say.
 ALWAYS: Final = (
     "soc2:CC7.2", "soc2:CC7.3", "iso27001:A.8.15", "iso27001:A.8.16",
@@ -161,9 +192,28 @@ def control(tag: str) -> Control:
     found = CONTROLS.get(tag)
     if found is None:
         kind, _, number = tag.partition(":")
-        names = {"soc2": "SOC 2", "iso27001": "ISO 27001:2022", "nist": "NIST 800-53"}
-        found = Control(f"{names.get(kind, kind)} {number}", _HELD, _OTHER_WAYS)
+        title = f"{_FAMILIES.get(kind, kind)} {number}"
+        if tag in TITLES:
+            title += f" · {TITLES[tag]}"
+        found = Control(title, _HELD, _OTHER_WAYS)
     return found
+
+
+def in_order(tags: Iterable[str]) -> list[str]:
+    """Return *tags*, each once, as their catalogues have them.
+
+    >>> in_order(["nist:AC-17", "soc2:CC8.1", "nist:AC-2", "soc2:CC8.1"])
+    ['soc2:CC8.1', 'nist:AC-2', 'nist:AC-17']
+    """
+
+    def place(tag: str) -> tuple[int, list[tuple[int, str]], str]:
+        kind, _, number = tag.partition(":")
+        parts = re.findall(r"\d+|\D+", number)
+        steps = [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+        families = list(_FAMILIES)
+        return families.index(kind) if kind in families else len(families), steps, tag
+
+    return sorted(set(tags), key=place)
 
 
 def by_control(commands: Iterable[Command]) -> dict[str, list[Command]]:
@@ -171,9 +221,6 @@ def by_control(commands: Iterable[Command]) -> dict[str, list[Command]]:
     found: dict[str, list[Command]] = {}
     for command in commands:
         for tag in command.tags:
-            if tag.partition(":")[0] in ("soc2", "iso27001", "nist"):
+            if tag.partition(":")[0] in _FAMILIES:
                 found.setdefault(tag, []).append(command)
-    order = list(CONTROLS)
-    return dict(
-        sorted(found.items(), key=lambda i: (order.index(i[0]) if i[0] in order else 99, i[0]))
-    )
+    return {tag: found[tag] for tag in in_order(found)}

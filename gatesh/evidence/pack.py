@@ -5,6 +5,7 @@
     first.tlog-proof     that its first line is entry `first` under the head …
     last.tlog-proof      … and its last the last: with the lines between they give the root
     context/N.tlog-proof rules and roster that were loaded before and held in the period
+    witness/KEY-ID…      checkpoints that witnesses cosigned; proof that this head continues them
     blobs/<sha256>       requests, decisions, signatures; transcripts of the samples
     commands.csv, commands.jsonl, decisions.csv, report.html     derived from these
     SHA256SUMS           of every file, for `sha256sum -c`
@@ -15,6 +16,7 @@ verifies the signatures and derives the tables and the page again.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Mapping
@@ -29,7 +31,7 @@ from gatesh.errors import NotFound, UsageError
 from gatesh.evidence.derive import Period, derive, tell
 from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, signed
 from gatesh.evidence.story import Command
-from gatesh.ledger import entry
+from gatesh.ledger import entry, note
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.prover import Prover
 
@@ -106,6 +108,7 @@ def _make(
     (out / "context").mkdir()
     for n in sorted(found.context.values()):
         (out / "context" / f"{n}.tlog-proof").write_bytes(prover.prove(n).encode())
+    _copy_witnesses(prover, out)
     (out / "report.json").write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n")
     period = tell(meta, entries(out))
     _copy_blobs(period, out, blobs)
@@ -114,6 +117,15 @@ def _make(
     sums = [f"{digest}  {name}\n" for name, digest in sorted(digests(out).items())]
     (out / SUMS).write_text("".join(sums))
     return meta
+
+
+def _copy_witnesses(prover: Prover, out: Path) -> None:
+    for name, checkpoint in prover.cosigned().items():
+        (out / "witness").mkdir(exist_ok=True)
+        (out / "witness" / f"{name}.checkpoint").write_bytes(checkpoint)
+        size = note.open_checkpoint(checkpoint, prover.key).head.size
+        proof = b"".join(base64.b64encode(step) + b"\n" for step in prover.consistency(size))
+        (out / "witness" / f"{name}.consistency").write_bytes(proof)
 
 
 def _survey(prover: Prover, start: str, end: str) -> _Found:

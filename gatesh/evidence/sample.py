@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,9 @@ def render(c: Command, blob: Blob) -> str:
         ("Where", text(f"{asked['host']}:" if asked else "") + text(c.submitted["cwd"])),
         ("Held by", "<br>".join(_finding(f) for f in c.submitted["findings"])),
     ]
+    if asked and asked.get("purpose"):
+        lines = visible(str(asked["purpose"]), lines=True).split("\n")
+        rows.append(("Purpose", "<br>".join(text(line) for line in lines)))
     if asked:
         quorum = ", ".join(
             _people(count) if team == "any" else f"{count} of {text(team)}"
@@ -42,7 +46,7 @@ def render(c: Command, blob: Blob) -> str:
             f" {', '.join(f'entry {n:,}' for n in c.decisions) or 'none'}"
         )
         rows.append(("Started", f"{when(c.started)} ({order})"))
-    ended = f"{text(c.ending)}" + (f" after {c.seconds:,.1f} s" if c.seconds is not None else "")
+    ended = text(c.ending) + (f" after {duration(c.seconds)}" if c.seconds is not None else "")
     rows.append(("Ended", f"{when(c.ended)}, {ended}" if c.ended else ended))
     rows.append(("Entries", ", ".join(f"{n:,}" for n in c.entries)))
     listed = "".join(f"<tr><th>{label}</th><td>{said}</td></tr>" for label, said in rows)
@@ -81,7 +85,9 @@ def _script(c: Command, blob: Blob) -> str:
 
 
 def _finding(found: Mapping[str, Any]) -> str:
-    return f"<b>{text(found['rule'])}</b> {text(found['reason'])}"
+    about = [x for x in (found.get("severity"), found.get("system")) if x]
+    more = f" <small>({text(', '.join(map(str, about)))})</small>" if about else ""
+    return f"<b>{text(found['rule'])}</b> {text(found['reason'])}{more}"
 
 
 def _answered(a: Answer) -> str:
@@ -90,19 +96,28 @@ def _answered(a: Answer) -> str:
     ]
 
 
-def _answer(a: Answer, c: Command, blob: Blob) -> str:
+def said(a: Answer, blob: Blob) -> str | None:
+    """Return the words that were signed with an answer."""
     signed = _read(blob, a.decision_sha256) or {}
     words = signed.get("reason") or signed.get("question")
+    return str(words) if words else None
+
+
+def _answer(a: Answer, c: Command, blob: Blob) -> str:
+    words = said(a, blob)
     wait = seconds_between(c.opened, a.t)
-    after = f", {wait:,.0f} s after it was asked" if wait is not None else ""
-    said = f" “{text(words)}”" if words else ""
+    after = f", {duration(wait)} after it was asked" if wait is not None else ""
+    quoted = f" “{text(words)}”" if words else ""
+    touched = ", touched" if a.assurance == "touch" else ""
     return (
-        f"{when(a.t)} by {text(a.by)}{said}<br><small>signed with {text(a.key)}"
+        f"{when(a.t)} by {text(a.by)}{quoted}<br><small>signed with {text(a.key)}{touched}"
         f" (entry {a.n:,}{after})</small>"
     )
 
 
 def _output(c: Command, blob: Blob) -> str:
+    if c.started is None:
+        return "<p class=quiet>It did not run.</p>"
     if not c.streams:
         return "<p class=quiet>It printed nothing that was recorded.</p>"
 
@@ -132,8 +147,34 @@ def _output(c: Command, blob: Blob) -> str:
         for name, stream in c.streams.items()
         if name != "timing"
     )
-    said = text_lines("".join(parts))
-    return f"<pre class=output>{said}</pre><p class=quiet>{kept}</p>"
+    shown = text_lines("".join(parts))
+    return f"<pre class=output>{shown}</pre><p class=quiet>{kept}{_covered(c)}</p>"
+
+
+def _covered(c: Command) -> str:
+    """Say which secrets were covered: what is shown is then not what was printed."""
+    count: Counter[str] = Counter()
+    for stream in (c.streams or {}).values():
+        count.update(stream.get("redacted", {}))
+    if not count:
+        return ""
+    kinds = ", ".join(f"{n:,} {text(kind)}" for kind, n in sorted(count.items()))
+    return f". Covered with asterisks in the record: {kinds}"
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time for people.
+
+    >>> duration(0.0123), duration(4.25), duration(95), duration(5400)
+    ('12 ms', '4.2 s', '1 min 35 s', '1 h 30 min')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
 
 
 def text_lines(said: str) -> str:

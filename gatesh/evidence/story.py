@@ -101,6 +101,11 @@ class Command:
         return [a for a in self.answers if a.n in self.decisions and a.decision == "approve"]
 
     @property
+    def approved_by(self) -> list[Answer]:
+        """The approvals that were given: those the start rests on, all of them if none began."""
+        return self.approvals or [a for a in self.answers if a.decision == "approve"]
+
+    @property
     def rules(self) -> list[str]:
         """The rules that matched, strictest first, each once."""
         return list(dict.fromkeys(str(f["rule"]) for f in self.submitted["findings"]))
@@ -121,7 +126,12 @@ class Command:
         """How it ended, in a few letters."""
         if self.exit is not None:
             return f"exit {self.exit}"
-        return f"signal {self.signal}" if self.signal is not None else self.state
+        if self.signal is not None:
+            return f"signal {self.signal}"
+        if self.state == "approved":  # by how many it needs, the entries alone do not tell
+            count = len(self.approved_by)
+            return f"{count} approval{'' if count == 1 else 's'}, not started"
+        return {"started": "still running", "lost": "end unknown"}.get(self.state, self.state)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
@@ -185,7 +195,7 @@ class Stories:
             command.state = kind.partition(".")[2]
         elif kind == "decision.accepted":
             command.answers.append(Answer.of(entry))
-            command.state = _AFTER[entry["decision"]]
+            command.state = _AFTER.get(entry["decision"], str(entry["decision"]))
         elif kind == "decision.refused":
             command.refused.append(entry["why"])
         elif kind == "command.started":

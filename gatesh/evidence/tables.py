@@ -7,7 +7,9 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 
+from gatesh.evidence import sample
 from gatesh.evidence.numbers import seconds_between
+from gatesh.evidence.sample import Blob
 from gatesh.evidence.story import Command
 from gatesh.visible import visible
 
@@ -17,9 +19,12 @@ COMMANDS = (
     "last_approval", "started", "ended", "exit", "signal", "seconds", "entries",
 )  # fmt: skip
 DECISIONS = (
-    "id", "decision", "by", "at", "entry", "key", "assurance", "requester", "seconds_after_request",
-    "before_start", "request_sha256", "decision_sha256", "signature_sha256",
+    "id", "decision", "by", "at", "said", "entry", "key", "assurance", "requester",
+    "seconds_after_request", "before_start", "request_sha256", "decision_sha256",
+    "signature_sha256",
 )  # fmt: skip
+# What a spreadsheet takes for a formula, the wide forms of Japanese ones too.
+_ACTS = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CONTROLS = ("soc2:", "iso27001:", "nist:")
 
 
@@ -37,7 +42,7 @@ def cell(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     text = visible(str(value))
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "\uff1d") else text
+    return f"'{text}" if text.lstrip()[:1] in _ACTS else text
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -55,7 +60,7 @@ def commands_csv(commands: Iterable[Command]) -> bytes:
 
 
 def _command(c: Command) -> Sequence[object]:
-    asker, approvals = c.submitted["requester"], c.approvals
+    asker, approvals = c.submitted["requester"], c.approved_by
     return (
         c.id, c.t, c.requester, asker["user"], c.agent, c.submitted["cwd"], c.text,
         c.submitted["script_sha256"], c.verdict, " ".join(c.rules),
@@ -66,16 +71,16 @@ def _command(c: Command) -> Sequence[object]:
     )  # fmt: skip
 
 
-def decisions_csv(commands: Iterable[Command]) -> bytes:
+def decisions_csv(commands: Iterable[Command], blob: Blob) -> bytes:
     """Return one row for each signed answer."""
-    return _csv(DECISIONS, (row for c in commands for row in _decisions(c)))
+    return _csv(DECISIONS, (row for c in commands for row in _decisions(c, blob)))
 
 
-def _decisions(c: Command) -> Iterable[Sequence[object]]:
+def _decisions(c: Command, blob: Blob) -> Iterable[Sequence[object]]:
     for a in c.answers:
         before = None if c.started_n is None else a.n < c.started_n
         yield (
-            c.id, a.decision, a.by, a.t, a.n, a.key, a.assurance, c.requester,
+            c.id, a.decision, a.by, a.t, sample.said(a, blob), a.n, a.key, a.assurance, c.requester,
             seconds_between(c.opened, a.t), before, a.request_sha256, a.decision_sha256,
             a.signature_sha256,
         )  # fmt: skip

@@ -17,10 +17,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gatesh.ledger import entry, note
+from gatesh.ledger import cosign, entry, note
+from gatesh.ledger.cosign import Cosigned, WitnessKey
 from gatesh.ledger.entry import LIMIT, MalformedEntry
 from gatesh.ledger.merkle import HASH, leaf_hash, verify_inclusion
 from gatesh.ledger.note import BadNoteSignature, Checkpoint, Key, MalformedNote
@@ -95,6 +97,21 @@ class Proof:
         if found["n"] != self.index:
             raise BadProof(f"the entry says to be entry {found['n']}")
         return checkpoint, found
+
+    def cosignatures(self, key: Key, witnesses: Iterable[WitnessKey]) -> list[Cosigned]:
+        """Return what those of *witnesses* who have signed say; raise `BadProof` for a false one.
+
+        *key* is the log's.
+        """
+        found = []
+        signers = {(s.name, s.key_id) for s in note.Note.parse(self.checkpoint).signatures}
+        for witness in witnesses:
+            if (witness.name, witness.id) in signers:
+                try:
+                    found.append(cosign.read(self.checkpoint, key, witness))
+                except BadNoteSignature as problem:
+                    raise BadProof(f"the cosignature of {witness.name}: {problem}") from None
+        return found
 
 
 def _text(data: bytes) -> str:

@@ -13,9 +13,10 @@ from gatesh.errors import NotFound, Tampered
 from gatesh.ledger import note
 from gatesh.ledger.findings import Findings
 from gatesh.ledger.merkle import WIDTH, Head, Tree, leaf_hash
-from gatesh.ledger.note import Checkpoint, Key, MalformedNote
+from gatesh.ledger.note import Checkpoint, Key, MalformedNote, Note
 from gatesh.ledger.proof import Proof
 from gatesh.ledger.reading import Directory, Log
+from gatesh.ledger.witnessed import WHERE as WITNESS
 
 
 class Prover:
@@ -57,19 +58,50 @@ class Prover:
                 hint="run `gatesh audit`",
             )
 
-    def prove(self, n: int) -> Proof:
-        """Return the proof of entry *n*; raise `NotFound` when there is no such entry."""
+    def prove(self, n: int, checkpoint: bytes | None = None) -> Proof:
+        """Return the proof of entry *n* under *checkpoint*, one of this log, or the newest.
+
+        Raises `NotFound` when there is no such entry.
+        """
         if not 0 <= n < self.head.size:
             raise NotFound(
                 f"there is no entry {n:,}: the log has {self.head.size:,}, numbered from 0",
                 hint="list entries with `gatesh log --json`",
             )
         self._whole()
-        path = self._tree.inclusion(n)
+        checkpoint = self.checkpoint if checkpoint is None else checkpoint
+        path = self._tree.inclusion(n, note.open_checkpoint(checkpoint, self.key).head.size)
         line = self._log.lines(n // WIDTH, n % WIDTH + 1)[-1]
-        proof = Proof(line, n, tuple(path), self.checkpoint)
+        proof = Proof(line, n, tuple(path), checkpoint)
         proof.check(self.key)
         return proof
+
+    def cosigned(self) -> dict[str, bytes]:
+        """Return the checkpoints that are kept of witnesses, by file; only what is of this log."""
+        self._whole()
+        found = {}
+        for path, _ in self._directory.walk(WITNESS):
+            data = self._directory.read(path, 1 << 20)
+            try:
+                head = note.open_checkpoint(data or b"", self.key).head
+                if self._tree.root(head.size) == head.root:
+                    found[path.rpartition("/")[2]] = data or b""
+            except (MalformedNote, note.BadNoteSignature, IndexError):
+                continue  # an audit says what is wrong with it
+        return found
+
+    def witnessed(self, n: int) -> bytes:
+        """Return the newest checkpoint that covers entry *n* and that witnesses have cosigned.
+
+        With the cosignatures of all that have signed it; the log's own newest if there is none.
+        """
+        notes = [Note.parse(data) for data in self.cosigned().values()]
+        sizes = {signed.text: Checkpoint.parse(signed.text).head.size for signed in notes}
+        text = max(sizes, key=lambda text: sizes[text], default="")
+        if sizes.get(text, 0) <= n:
+            return self.checkpoint
+        signatures = [s for signed in notes if signed.text == text for s in signed.signatures]
+        return Note(text, tuple(dict.fromkeys(signatures))).encode()
 
     def consistency(self, old: int) -> list[bytes]:
         """Return the proof that the log continues the one of *old* entries."""

@@ -301,6 +301,46 @@ def test_the_page_runs_nothing_and_loads_nothing(house: House, tmp_path):
     assert "&lt;svg/onload=alert(2)&gt;" in text
 
 
+def test_an_approval_is_not_said_to_be_enough_when_nothing_started(house: House, tmp_path):
+    """
+    One of two signatures is not an approved command; the entries do not tell how many it needs.
+    """
+    script = b"terraform apply"
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        request = house.request("cccccccc", script)
+        ledger.append([house.submitted("cccccccc", script, "approve"), house.opened(request)])
+        ledger.append([house.decided(request, BOB, ledger.head, reason="CHG-7")])
+    report = made(house, tmp_path / "r", NOON.replace(hour=0), NOON + DAY)
+    text = (report / "report.html").read_text()
+
+    assert "1 approval, not started" in text and "It did not run." in text
+    assert rows(report / "commands.csv")[0]["approved_by"] == BOB
+    assert rows(report / "decisions.csv")[0]["said"] == "CHG-7"
+
+
+def test_what_was_covered_in_the_record_is_said_where_it_is_shown(house: House, tmp_path):
+    """
+    Whoever reads asterisks must know that the program printed something else.
+    """
+    script = b"terraform apply"
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        request = house.request("cccccccc", script)
+        ledger.append([house.submitted("cccccccc", script, "approve"), house.opened(request)])
+        answer = ledger.append([house.decided(request, BOB, ledger.head)])[0]["n"]
+        claim = house.started("cccccccc", script, answer, request=document.sha256(request))
+        finished = house.finished("cccccccc", b"key ****\n")
+        finished["streams"]["stdout"]["redacted"] = {"aws-access-key": 2}
+        ledger.append([claim, finished])
+    report = made(house, tmp_path / "r", NOON.replace(hour=0), NOON + DAY)
+
+    assert (
+        "Covered with asterisks in the record: 2 aws-access-key"
+        in (report / "report.html").read_text()
+    )
+
+
 def test_nobody_picks_the_samples(house: House, tmp_path):
     """
     They follow from the signed root; asking again gives the same, asking for more adds some.

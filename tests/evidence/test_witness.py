@@ -14,6 +14,7 @@ from gatesh.config import Witness as Setting
 from gatesh.errors import ConfigError
 from gatesh.ledger.note import Key
 from gatesh.ledger.store import Ledger
+from tests.evidence.test_report import seal as reseal
 from tests.ledger.attacker import Attacker
 from tests.ledger.c2sp_witness import Witness
 from tests.ledger.ledger_world import NOON, House
@@ -296,3 +297,43 @@ def test_a_log_whose_clock_runs_ahead_is_shown_by_the_witness(house, gatesh, wit
     said = gatesh("audit", "--vkey", house.key, "--witness", witness.vkey)
 
     assert said.status == 0 and "witness-clock" in said.out
+
+
+# ---- what others can check of it, without the log -----------------------------------
+
+
+def test_a_proof_of_one_entry_carries_the_cosignatures(house, gatesh, witness, seen, tmp_path):
+    """
+    With the keys of log and witness a stranger knows, offline, that the entry was there by then.
+    """
+    proof = tmp_path / "p"
+    proof.write_text(gatesh("audit", "proof", "5").out)
+    known = ("audit", "check", proof, "--vkey", house.key, "--witness", witness.vkey)
+
+    said = gatesh(*known)
+    assert said.status == 0 and f"seen by witness {witness.name}: {seen} entries" in said.out
+    late = tmp_path / "late"
+    late.write_text(gatesh("audit", "proof", str(seen)).out)  # after what the witness has seen
+    said = gatesh("audit", "check", late, "--vkey", house.key, "--witness", witness.vkey)
+    assert said.status == 0 and "seen by" not in said.out
+
+    text = proof.read_text()
+    proof.write_text(text[:-20] + ("A" if text[-20] != "A" else "B") + text[-19:])
+    assert gatesh(*known).status == 1
+
+
+def test_a_report_carries_what_the_witness_saw(house, gatesh, witness, seen, tmp_path):
+    out = tmp_path / "r"
+    day_of = ("--from", "2030-01-02", "--to", "2030-01-02")
+    done = gatesh("report", *day_of, "--out", out, "--witness", witness.vkey)
+    assert done.status == 0, done.err
+    assert f"{witness.name} ({seen}, " in (out / "report.html").read_text()
+
+    said = gatesh("audit", "check", out, "--vkey", house.key, "--witness", witness.vkey)
+    assert said.status == 0 and f"seen by witness {witness.name}: {seen} entries" in said.out
+
+    (path,) = (out / "witness").glob("*.consistency")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    reseal(out)
+    said = gatesh("audit", "check", out, "--vkey", house.key, "--witness", witness.vkey)
+    assert said.status == 1 and "not the one that" in said.out
