@@ -61,6 +61,7 @@ class Call:
     command: bytes | None = None  # one command of a session, which this call has started
     # (shell, options, script): would it refuse to run any of it?
     refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
+    real: Callable[[str], str] = lambda path: path  # a path without links
     # (rules of the law, working directory): with those of the project that it lies in
     around: Callable[[Policy, str], Project] = lambda policy, _: Project(policy)
 
@@ -70,16 +71,22 @@ class Call:
 
     def situation(self) -> Situation:
         """Return what the `when:` of a rule can ask about."""
+        cwd = str(self.cwd()["path"])
         return Situation(
             user=self.requester.user,
             person=self.requester.person,
             agent=self.requester.agent,
-            cwd=str(self.cwd()["path"]),
+            cwd=cwd,
+            real_cwd=self.real(cwd),
             host=self.host,
             env={text_of(name): text_of(value) for name, value in self.env.items()},
         )
 
 
 def is_live(call: Call, called: Invocation) -> bool:
-    """Tell whether the shell takes commands from a pipe, so that each is judged by itself."""
-    return called.mode is Mode.STDIN and called.name == "bash" and call.stdin.live
+    """Tell whether commands still come, on a pipe or typed, so that each is judged by itself."""
+    if call.command is not None or called.name != "bash":
+        return False
+    if called.mode is Mode.SESSION:
+        return call.stdin.kind == "tty"
+    return called.mode is Mode.STDIN and call.stdin.live

@@ -100,7 +100,7 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     analysis = replace(analysis, files=(*own, *analysis.files, *project.files))
     judgement = project.policy.judge(analysis, call.situation())
     if (
-        _only_unreadable(judgement)
+        only_unreadable(judgement)
         and called.mode is Mode.COMMAND
         and call.refused(law.config.shells[called.name], called.options, script)
     ):
@@ -123,7 +123,7 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
     )
 
 
-def _only_unreadable(judgement: Judgement) -> bool:
+def only_unreadable(judgement: Judgement) -> bool:
     """Tell whether nothing but text that cannot be parsed stands against a command."""
     against = [f.subject for f in judgement.findings if f.verdict is not Verdict.ALLOW]
     return bool(against) and all(s.kind is Kind.FINDING and s.text == "opaque" for s in against)

@@ -62,6 +62,7 @@ def call(
         identify=identify,
         lineage=lambda: surroundings.lineage(peer.pid),
         refused=lambda shell, options, script: refused(shell, options, script, env),
+        real=os.path.realpath,
         around=lambda policy, cwd: projects.around(policy, cwd, peer.uid),
     )
     return found, lent

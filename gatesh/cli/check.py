@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from gatesh import config
 from gatesh.approval import rosterfile
 from gatesh.broker import incoming, projects, surroundings
 from gatesh.broker.law import read_policy
+from gatesh.broker.refusal import refused
+from gatesh.case import only_unreadable
 from gatesh.cli import show
 from gatesh.errors import UsageError
 from gatesh.model import Analysis, Judgement, Verdict
@@ -27,20 +30,33 @@ class Checker:
 
     def __init__(self) -> None:
         places = config.places()
-        law = read_policy(places, config.load(places.settings))
+        settings = config.load(places.settings)
+        self.bash = settings.shells["bash"]
+        law = read_policy(places, settings)
         self.policy: Policy = projects.around(law, os.getcwd(), os.geteuid()).policy
         user = surroundings.user_name(os.geteuid())
         person = rosterfile.load(places.config).person_of_account(user)
         env = dict(os.environ)
         self.context = Context(cwd=os.getcwd(), env=env, read=incoming.read)
         self.situation = Situation(
-            user=user, person=person, cwd=os.getcwd(), host=surroundings.host_name(), env=env
+            user=user,
+            person=person,
+            cwd=os.getcwd(),
+            real_cwd=os.path.realpath("."),
+            host=surroundings.host_name(),
+            env=env,
         )
 
     def judge(self, line: str) -> tuple[Analysis, Judgement]:
         """Return what *line* would do and what the rules say to that."""
         analysis = analyse(line.encode("utf-8", "surrogateescape"), self.context)
-        return analysis, self.policy.judge(analysis, self.situation)
+        judgement = self.policy.judge(analysis, self.situation)
+        if only_unreadable(judgement) and self._refused(analysis.script):
+            judgement = replace(judgement, verdict=Verdict.ALLOW)  # to complain, and run nothing
+        return analysis, judgement
+
+    def _refused(self, script: bytes) -> bool:
+        return refused(self.bash, (b"-c",), script, os.environb)
 
 
 def check(
@@ -113,6 +129,8 @@ def _document(analysis: Analysis, judgement: Judgement) -> dict[str, Any]:
 def _lines(analysis: Analysis, judgement: Judgement, explain: bool) -> list[str]:
     if not judgement.findings:
         lines = [f"{show.verdict(judgement.verdict.word)}  nothing matches"]
+    elif judgement.verdict is Verdict.ALLOW and only_unreadable(judgement):
+        lines = [f"{show.verdict('allow')}  bash cannot read it either, and runs nothing of it"]
     else:
         lines = []
         for found in judgement.findings:

@@ -86,7 +86,10 @@ def show(id: Annotated[str, typer.Argument(metavar="RULE", help="As in terraform
 @app.command()
 def test() -> None:
     """Run every example of every rule, and look for rules that cannot be meant so."""
-    policy = _policy()
+    try:
+        policy = _policy()
+    except ConfigError as wrong:
+        raise ConfigError(str(wrong), hint="mend it, then run this again") from None
     place = {"HOME": checking.EXAMPLE_HOME}
     context = Context(cwd=checking.EXAMPLE_CWD, env=place, read=lambda _path: None)
     problems = checking.test(policy, lambda line: analyse(line.encode(), context))

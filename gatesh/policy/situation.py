@@ -52,6 +52,7 @@ class Situation:
     person: str | None = None
     agent: str | None = None
     cwd: str = "/"
+    real_cwd: str | None = None  # without links, where it differs: a link leads around no rule
     host: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,7 +85,8 @@ class Facts:
         if self._cwds is not None:
             return self._cwds
         here = self.situation.cwd if self.situation else EXAMPLE_CWD
-        places = [here]
+        real = self.situation.real_cwd if self.situation else None
+        places = [real, here] if real and real != here else [here]
         for subject in self._analysis.subjects:
             program, _, target = subject.text.partition(" ")
             if subject.kind is Kind.COMMAND and program in ("cd", "pushd") and target:
