@@ -10,6 +10,7 @@ from gatesh import differences
 from gatesh.approval.proposal import CONFIG, ROSTER, RULES
 from gatesh.broker.law import LawBook
 from gatesh.broker.proposals import Act, Record
+from gatesh.errors import UsageError
 
 _REASONS = {
     ROSTER: "changes who may approve, with which keys",
@@ -35,8 +36,12 @@ class LawAct:
         return self.book.document(self.kind)
 
     def check(self, change: Mapping[str, Any]) -> None:
-        """Raise `ConfigError` if it could not be law."""
-        self.book.check(self.kind, change)
+        """Raise `ConfigError` if it could not be law, `UsageError` if it is already."""
+        if self.book.check(self.kind, change) == self.base():
+            raise UsageError(
+                f"nothing would change: this {self.kind} is in force",
+                hint="comments and `hold` in config.yaml need nobody's approval",
+            )
 
     def summary(self, change: Mapping[str, Any]) -> str:
         """Return one line of what it would change."""

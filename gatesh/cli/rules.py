@@ -1,19 +1,23 @@
-"""`gatesh rules list|show|test|new`."""
+"""`gatesh rules list|show|test|new|install|remove`."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gatesh import config
+from gatesh.approval import proposal
 from gatesh.broker import projects
 from gatesh.broker.law import read_policy
+from gatesh.cli import proposing
 from gatesh.cli import show as rendering
-from gatesh.errors import ConfigError, NotFound
+from gatesh.cli.talk import ask
+from gatesh.errors import ConfigError, GateshError, NotFound
 from gatesh.policy import check as checking
 from gatesh.policy import starter
 from gatesh.policy.engine import Policy
@@ -24,8 +28,14 @@ app = typer.Typer(no_args_is_help=True, help="The rules in force.")
 
 
 def _policy() -> Policy:
+    """Return the rules as the files have them; says so where others are in force."""
     places = config.places()
     law = read_policy(places, config.load(places.settings))
+    try:
+        edits = ask("law", start=False)["edits"]
+    except GateshError:
+        edits = []  # no broker runs here: nothing is in force
+    proposing.shout(edit for edit in edits if edit["kind"] != "roster")
     return projects.added(law, os.getcwd(), os.geteuid())
 
 
@@ -106,6 +116,57 @@ def test() -> None:
 
 
 @app.command()
+def install(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Rule files, or directories of them.")
+    ],
+) -> None:
+    """Ask for rule files to be put into force, under their own names.
+
+    A file of the same name is replaced.  Once two people are enrolled this waits
+    until another one has approved it (exit status 75 meanwhile).
+
+    Example: gatesh rules install ours.yaml
+    """
+    found, base = proposing.in_force("rules")
+    texts = proposal.rules_of(found)
+    for name, path in _named(files):
+        try:
+            texts[name] = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise ConfigError(f"{path} cannot be read: {problem}") from None
+    proposing.propose("rules", {"files": texts, "type": proposal.RULES_TYPE}, base)
+
+
+@app.command()
+def remove(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="As in ours.yaml.")],
+) -> None:
+    """Ask for rule files to be taken out of force; waits like `install`.
+
+    Example: gatesh rules remove ours.yaml
+    """
+    found, base = proposing.in_force("rules")
+    texts = proposal.rules_of(found)
+    for name in names:
+        if texts.pop(name, None) is None:
+            known = ", ".join(map(visible, texts)) or "none"
+            raise NotFound(f"no file {visible(name)} is in force", hint=f"there are: {known}")
+    proposing.propose("rules", {"files": texts, "type": proposal.RULES_TYPE}, base)
+
+
+def _named(files: list[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield each rule file with its name below the directory of rules."""
+    for given in files:
+        if not given.is_dir():
+            yield given.name, given
+            continue
+        for path in sorted(given.rglob("*.y*ml")):
+            if path.suffix in (".yaml", ".yml"):
+                yield path.relative_to(given).as_posix(), path
+
+
+@app.command()
 def new(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="By default in your rules directory.")
@@ -121,4 +182,4 @@ def new(
     except FileExistsError:
         raise ConfigError(f"{path} is there already", hint="name another file") from None
     path.chmod(0o600)
-    typer.echo(f"wrote {path}; change it, then run `gatesh rules test`", err=True)
+    typer.echo(f"wrote {path}; change it, then `gatesh rules test` and `gatesh propose`", err=True)
