@@ -5,6 +5,7 @@ A gate lives by two numbers: what it misses, and how often it interrupts for not
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gatesh.policy.engine import Situation
 from gatesh.syntax import Context, analyse
 
 RULES = Path(__file__).parents[2] / "rules"
+PAGE = RULES.parent / "docs" / "verdicts.md"
 HOME, CWD = check.EXAMPLE_HOME, check.EXAMPLE_CWD
 CONTEXT = Context(
     cwd=CWD,
@@ -353,6 +355,21 @@ def test_what_others_rely_on_stops(shipped, entry):
 
     assert judged.verdict is not Verdict.ALLOW
     assert id in [finding.rule for finding in judged.findings]
+
+
+def test_the_page_about_verdicts_says_what_the_rules_do(shipped):
+    """
+    Its table is what people point at when they ask why something was held.
+    """
+    table = re.findall(r"^\| (`.*) \| (`.*) \| .* \|$", PAGE.read_text(), re.MULTILINE)
+    free, held = (" ".join(cells).replace("\\|", "|") for cells in zip(*table, strict=True))
+
+    def verdict(line: str) -> Verdict:
+        return shipped.judge(look(line.replace("…", "x")), HERE).verdict
+
+    assert [line for line in re.findall("`([^`]+)`", free) if verdict(line).word != "allow"] == []
+    assert [line for line in re.findall("`([^`]+)`", held) if verdict(line).word == "allow"] == []
+    assert len(table) > 10
 
 
 def test_a_here_document_into_a_file_is_data(shipped):
