@@ -24,7 +24,7 @@ ROWS = [
     {"gate"},
     {"realshell"},
     {"nested"},
-    {"docket", "holding"},
+    {"docket", "holding", "approved"},
     {"case", "bells", "caller"},
     {"reading", "binding"},
     {"call"},
@@ -47,7 +47,7 @@ EDGE = {
     "ledger.store", "ledger.journal", "ledger.disk", "ledger.tilestore", "ledger.recovery",
     "ledger.reserve", "ledger.blobs", "ledger.blobcheck", "ledger.heads", "ledger.reading",
     "ledger.onelog", "ledger.succession", "ledger.transcripts", "ledger.audit", "ledger.examine", "ledger.lock", "ledger.prover",
-    "evidence.check", "evidence.files", "evidence.pack",
+    "evidence.check", "evidence.parts", "evidence.files", "evidence.pack",
 }  # fmt: skip
 
 

@@ -16,8 +16,10 @@ from gatesh.cli import show, witnesses
 from gatesh.cli.judging import verify
 from gatesh.errors import NotFound, UsageError
 from gatesh.evidence import check as reports
+from gatesh.evidence import parts
 from gatesh.evidence.html import count
 from gatesh.evidence.page import span
+from gatesh.ledger import succession
 from gatesh.ledger.cosign import Cosigned, WitnessKey
 from gatesh.ledger.heads import Heads
 from gatesh.ledger.note import Key, MalformedNote
@@ -36,6 +38,9 @@ VKey = Annotated[
 
 def proof(
     n: Annotated[int, typer.Argument(metavar="N", help="The index of the entry.")],
+    log: Annotated[
+        str, typer.Option("--log", metavar="NAME", help="A finished log, as `ledger.000000`.")
+    ] = succession.CURRENT,
     state: StateDir = None,
 ) -> None:
     """Write the proof that entry N is in the log, to standard output.
@@ -46,7 +51,9 @@ def proof(
 
     Example: gatesh audit proof 41902 > 41902.tlog-proof
     """
-    with Prover((state or config.places().state) / "ledger") as prover:
+    if log != succession.CURRENT and not succession.PAST.fullmatch(log):
+        raise UsageError(f"no log is called {visible(log)}", hint="see `gatesh ledger list`")
+    with Prover((state or config.places().state) / log) as prover:
         sys.stdout.buffer.write(prover.prove(n, prover.witnessed(n)).encode())
 
 
@@ -115,40 +122,67 @@ def _say_witnesses(seen: Sequence[Cosigned]) -> None:
 
 
 def _check_report(path: Path, vkey: str | None, keys: Sequence[WitnessKey], as_json: bool) -> None:
-    found = reports.check(path, log_key(vkey, reports.claimed_origin(path)), verify, keys)
-    meta = found.meta
+    pieces = parts.parts_of(path)
+    found = list(parts.check_all(pieces, _key_of(pieces, vkey), verify, keys))
+    ok = not any(part.checked.problems for part in found)
     if as_json:
-        document = {
-            "ok": not found.problems,
-            "origin": meta.get("origin"),
-            "from": meta.get("from"),
-            "to": meta.get("to"),
-            "commands": found.commands,
-            "signatures": found.signatures,
-            "witnesses": witnesses.told(found.witnesses),
-            "page_derived": found.rendered,
-            "problems": found.problems,
-        }
-        typer.echo(json.dumps(document, indent=2))
-    elif found.problems:
+        told = [_told(part.checked) for part in found]
+        one = told[0] if len(told) == 1 else {"ok": ok, "parts": told}
+        typer.echo(json.dumps(one, indent=2))
+    else:
+        for part in found:
+            _say(part.path, part.checked)
+        if ok:
+            typer.echo(
+                "the audit of the whole log, and which people have seen it, are its maker's word"
+            )
+    raise typer.Exit(0 if ok else 1)
+
+
+def _key_of(pieces: Sequence[Path], vkey: str | None) -> Key:
+    """Return the key to begin with: of several logs, that of the newest that is known."""
+    origins = [reports.claimed_origin(piece) for piece in reversed(pieces)]
+    for origin in origins[:-1]:
+        try:
+            return log_key(vkey, origin)
+        except UsageError:
+            if vkey is not None:
+                raise
+    return log_key(vkey, origins[-1])
+
+
+def _told(found: reports.Checked) -> dict[str, Any]:
+    meta = found.meta
+    return {
+        "ok": not found.problems,
+        "origin": meta.get("origin"),
+        "from": meta.get("from"),
+        "to": meta.get("to"),
+        "commands": found.commands,
+        "signatures": found.signatures,
+        "witnesses": witnesses.told(found.witnesses),
+        "page_derived": found.rendered,
+        "problems": found.problems,
+    }
+
+
+def _say(path: Path, found: reports.Checked) -> None:
+    meta = found.meta
+    if found.problems:
         typer.echo(f"{show.colour('NOT verified', '31')} {visible(str(path))}")
         for problem in found.problems:
             typer.echo(f"  {visible(problem)}")
-    else:
-        last = meta["first"] + meta["count"] - 1
-        typer.echo(
-            f"{show.colour('verified', '32')} {count(found.commands, 'command')} and"
-            f" {count(found.signatures, 'signature')} of {visible(span(meta))}\n"
-            f"complete: entries {meta['first']:,} to {last:,} without a gap, of {meta['size']:,}"
-            f" in the log {visible(meta['origin'])}, head {visible(meta['root'])}"
-        )
-        if not found.rendered:
-            typer.echo(f"the page was made by {visible(meta['by'])} and not derived again")
-        _say_witnesses(found.witnesses)
-        typer.echo(
-            "the audit of the whole log, and which people have seen it, are its maker's word"
-        )
-    raise typer.Exit(1 if found.problems else 0)
+        return
+    last = meta["first"] + meta["count"] - 1
+    typer.echo(
+        f"{show.colour('verified', '32')} {count(found.commands, 'command')} and"
+        f" {count(found.signatures, 'signature')} of {visible(span(meta))}\n"
+        f"complete: entries {meta['first']:,} to {last:,} without a gap, of {meta['size']:,}"
+        f" in the log {visible(meta['origin'])}, head {visible(meta['root'])}"
+    )
+    if not found.rendered:
+        typer.echo(f"the page was made by {visible(meta['by'])} and not derived again")
+    _say_witnesses(found.witnesses)
 
 
 def _refuse(why: str, as_json: bool) -> Any:

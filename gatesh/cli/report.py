@@ -14,7 +14,7 @@ from gatesh.cli.audit import as_document, progress
 from gatesh.cli.judging import CHECKS
 from gatesh.cli.log import moment_of
 from gatesh.errors import UsageError
-from gatesh.evidence import pack
+from gatesh.evidence import pack, parts
 from gatesh.ledger.audit import audit as run_audit
 from gatesh.visible import visible
 
@@ -33,7 +33,8 @@ def report(
     """Write a report of a period: a page, tables, and proof that it is all of it.
 
     Audits the whole log first; exit status 1 when that found errors, which the
-    report then says on its first page.  `gatesh audit check DIR` verifies it.
+    report then says on its first page.  `gatesh audit check DIR` verifies it.  A period
+    that several logs share makes a report of each, in a directory of its own.
 
     Example: gatesh report --from 2026-07-01 --to 2026-09-30 --out q3
     """
@@ -53,7 +54,7 @@ def report(
             progress=moved,
             witnesses=witnesses.terms(witness, None, None if state else places.settings),
         )
-    meta = pack.make(
+    made = parts.make(
         directory,
         out,
         start=begin,
@@ -62,12 +63,13 @@ def report(
         now=datetime.datetime.now(datetime.timezone.utc),
         audit=as_document(found),
     )
-    typer.echo(str(out / "report.html"))
-    typer.echo(
-        f"entries {meta['first']:,} to {meta['first'] + meta['count'] - 1:,} of {meta['size']:,},"
-        f" head {meta['root']}",
-        err=True,
-    )
+    for meta, part in zip(made, parts.parts_of(out), strict=True):
+        typer.echo(str(part / "report.html"))
+        typer.echo(
+            f"entries {meta['first']:,} to {meta['first'] + meta['count'] - 1:,} of"
+            f" {meta['size']:,}, head {meta['root']}",
+            err=True,
+        )
     if not found.ok:
         typer.echo(
             show.colour("the log does NOT verify", "31")

@@ -58,11 +58,13 @@ def make(
     samples: int,
     now: datetime,
     audit: Mapping[str, Any],
+    log: str = "ledger",
 ) -> dict[str, Any]:
     """Write the report of *start* … *end* into the new directory *out*; return `report.json`.
 
-    *audit* is the document of an audit of the same log.  Raises `UsageError` when
-    *out* is there, `Tampered` when the log does not have the root that was signed.
+    *audit* is the document of an audit of the same log, *log* its directory.  Raises
+    `UsageError` when *out* is there, `Tampered` when the log does not have the root that
+    was signed.
     """
     try:
         out.mkdir(mode=0o700, parents=True)
@@ -73,7 +75,7 @@ def make(
     except OSError as problem:
         raise UsageError(f"{out} cannot be made: {problem.strerror}") from None
     try:
-        with closing(Prover(state / "ledger")) as prover:
+        with closing(Prover(state / log)) as prover:
             return _make(
                 prover, Blobs(state / "blobs"), out, document.stamp(start), document.stamp(end),
                 {"made": document.stamp(now, micros=False), "by": MADE_BY, "samples": samples,

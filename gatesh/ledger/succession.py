@@ -30,7 +30,7 @@ from gatesh.ledger.prover import Prover
 from gatesh.ledger.rounds import CLOSED
 
 CURRENT: Final = "ledger"
-_PAST: Final = re.compile(r"ledger\.([0-9]{6})", re.ASCII)
+PAST: Final = re.compile(r"ledger\.([0-9]{6})", re.ASCII)
 _INHERITED: Final = ("roster.loaded", "policy.loaded")  # in this order
 
 
@@ -49,7 +49,7 @@ def past(state: Path) -> list[Path]:
         names = os.listdir(state)
     except FileNotFoundError:
         return []
-    return [state / name for name in sorted(names) if _PAST.fullmatch(name)]
+    return [state / name for name in sorted(names) if PAST.fullmatch(name)]
 
 
 def logs(state: Path) -> list[Path]:
