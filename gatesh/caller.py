@@ -33,6 +33,15 @@ class Commands:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A script to be run from a copy: its name, its bytes, the shell's arguments by its path."""
+
+    name: bytes
+    data: bytes
+    argv: Callable[[bytes], tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the client is to start."""
 
@@ -41,6 +50,7 @@ class Plan:
     argv: tuple[bytes, ...]
     stdin: bytes | None = None  # what standard input held, when commands came from there
     commands: Commands | None = None  # when they still come: one after the other, each judged
+    copy: Copy | None = None  # what to run instead of the script file in `argv`
 
 
 @dataclass(frozen=True, slots=True)

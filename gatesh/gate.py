@@ -18,10 +18,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from gatesh import nested, realshell, words
+from gatesh import approved, nested, realshell, words
 from gatesh.approval.lifecycle import RequestState
 from gatesh.call import Call, is_live
-from gatesh.caller import SIGNAL, Client, Commands, Ending, Leave, Plan
+from gatesh.caller import SIGNAL, Client, Commands, Copy, Ending, Leave, Plan
 from gatesh.case import Case, consider, submitted
 from gatesh.docket import Docket, over
 from gatesh.errors import GateshError, NotFound, Refused
@@ -79,7 +79,7 @@ class Gate:
         id = new_id()
         # One round for both: an allowed command waits for one flush, not for two.
         self.ledger.append([self._submitted(case, id), _started(case, id, None)])
-        return self._run(case, id, client)
+        return self._run(case, id, client, None)
 
     def _refuse(self, case: Case, client: Client) -> Leave:
         id = new_id()
@@ -87,14 +87,15 @@ class Gate:
         client.say(words.denied(id, case.judgement.findings))
         return Leave(REFUSED)
 
-    def _run(self, case: Case, id: str, client: Client) -> Leave:
-        """Run what was judged; `command.started` is durable already."""
+    def _run(self, case: Case, id: str, client: Client, copy: Copy | None) -> Leave:
+        """Run what was judged, a script from its *copy*; `command.started` is durable already."""
         plan = Plan(
             id,
             os.fsencode(realshell.path(case)),
             (realshell.zero(case.call.argv[0]), *case.invocation.argv),
             case.script if case.invocation.mode is Mode.STDIN else None,
         )
+            copy=copy,
         if is_live(case.call, case.invocation):
             commands = Commands(case.invocation, case.call.env, partial(self._each, case.call))
             plan = replace(plan, stdin=None, commands=commands)
@@ -199,7 +200,7 @@ class Gate:
         if changed:
             client.say(words.changed(id, changed))
             return self.handle(case.call, client)
-        return self._run(case, id, client)
+        return self._run(case, id, client, approved.copy(case))
 
     def _explain(self, state: RequestState, client: Client) -> Leave:
         """Say how a request ended that will not start this call."""

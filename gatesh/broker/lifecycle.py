@@ -10,6 +10,7 @@ import datetime
 import logging
 import os
 import resource
+import shutil
 import socket
 import stat
 from collections.abc import Iterator, Mapping
@@ -143,6 +144,7 @@ def _open(places: Places) -> Iterator[Server]:
         running = places.state / "running"
         _settle_losses(docket, running)
         sweep(places.run)
+        shutil.rmtree(places.state / "scripts", ignore_errors=True)
 
         def config() -> Config:
             return docket.law().config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import shutil
 import socket
 import stat
 import threading
@@ -18,7 +19,7 @@ from gatesh.broker.relay import Relay
 from gatesh.broker.session import Session
 from gatesh.broker.stopping import kill_tree
 from gatesh.broker.surroundings import Peer, began, is_null, same_description
-from gatesh.caller import SIGNAL, Ending, Leave, Plan
+from gatesh.caller import SIGNAL, Copy, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.transcript.recorder import Limits, Recorder
 
@@ -185,13 +186,16 @@ class Link:
             fds.append(_sealed(plan.stdin))
             places[0] = len(fds)
         began = time.monotonic()
-        self.start(places, plan.path, list(plan.argv), fds, relays)
+        self.start(places, plan.path, list(argv), fds, relays)
         how, value, why = self._until_end(relays, recorder)
         seconds = time.monotonic() - began
         if self.screen >= 0:  # the terminal that never came
             os.close(self.screen)
             self.screen = -1
         drained = [relay.drain() for relay in relays]
+        argv, place = plan.argv, self.running.with_name("scripts") / plan.id
+        if plan.copy is not None:
+            argv = (argv[0], *plan.copy.argv(_keep(place, plan.copy)))
         with self.blobs.batch() as batch:
             streams = recorder.finish(batch.adopt, batch.put)
         self.let_go(relays, recorder, late, over=all(drained))
@@ -202,6 +206,8 @@ class Link:
     ) -> None:
         """Have the client start the shell, with *fds* attached; begin to relay."""
         self._send(b"R", wire.run(places, path, argv), tuple(fds))
+        if plan.copy is not None:
+            shutil.rmtree(place, ignore_errors=True)
         for fd in fds:
             os.close(fd)
         for relay in relays:
@@ -383,6 +389,16 @@ def _consume(fd: int | None) -> None:
     """Leave a file that commands were read from at its end, where bash leaves it."""
     if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode):
         os.lseek(fd, 0, os.SEEK_END)
+def _keep(place: Path, copy: Copy) -> bytes:
+    """Write the script below *place*, readable for the shell alone, and return its path."""
+    place.mkdir(mode=0o700, parents=True)
+    path = os.fsencode(place / os.fsdecode(copy.name))
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+    with os.fdopen(fd, "wb") as file:
+        file.write(copy.data)
+    return path
+
+
 
 
 def _sealed(data: bytes) -> int:
