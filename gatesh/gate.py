@@ -179,7 +179,8 @@ class Gate:
                 if left is not None and left <= 0:
                     client.say(words.pending(id))
                     return Leave(PENDING)
-                if not client.wait(bell, sooner(left, beat, state, self.docket.clock())) and beat:
+                woken = client.wait(bell, sooner(left, beat, state, self.docket.clock()))
+                if not woken and beat and (left is None or beat < left):
                     client.say(words.still_waiting(id, time.monotonic() - began))
 
     def _claim(self, case: Case, id: str, client: Client) -> Leave:
