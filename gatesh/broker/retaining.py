@@ -94,12 +94,13 @@ class RetentionAct:
         """Finish a removal that a crash has interrupted."""
         if not (self.state / _MARK).exists():
             return
-        listed = {sha for _, one in transcripts.removals(self.state) for sha in one["removed"]}
-        last = max((one["before"] for _, one in transcripts.removals(self.state)), default=None)
-        if last is not None:
-            still = transcripts.removable(self.state, document.moment(last), self.blobs.get)
+        acts = list(transcripts.removals(self.state))
+        if acts:
+            last = max(document.moment(one["before"]) for one in acts)
+            still = transcripts.removable(self.state, last, self.blobs.get)
+            listed = {sha for one in acts for sha in one["removed"]}
             self._remove(sorted(listed & still.keys()))
-        (self.state / _MARK).unlink()
+        (self.state / _MARK).unlink(missing_ok=True)
 
     def _mark(self) -> None:
         try:

@@ -9,9 +9,10 @@ from pathlib import Path
 from gatesh.document import moment
 from gatesh.errors import NotFound
 from gatesh.evidence.story import Command, Stories
-from gatesh.ledger import retention, succession
+from gatesh.ledger import succession
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.reading import ends, entries
+from gatesh.ledger.transcripts import explained
 from gatesh.visible import visible
 
 __all__ = ["Command", "Commands", "kept"]
@@ -52,23 +53,11 @@ def kept(state: Path, sha: str) -> bytes:
     try:
         return Blobs(state / "blobs").get(sha)
     except NotFound as missing:
-        said = _removal(state, sha)
-        if said is None:
+        removal = explained(state, {sha}).get(sha)
+        if removal is None:
             raise
-        raise NotFound(said, hint="its digest and size are in the log") from missing
-
-
-def _removal(state: Path, sha: str) -> str | None:
-    """Say which approved act has removed the blob; None when none did."""
-    found = None
-    for directory in succession.logs(state):
-        backed: list[int] = []  # the decisions that the newest act rests on
-        for entry in entries(directory):
-            if entry["type"] != retention.TYPE:
-                continue
-            backed = entry.get("decisions", backed)
-            if sha in entry["removed"]:
-                people = {e["n"]: e.get("by", "") for e in entries(directory) if e["n"] in backed}
-                by = ", ".join(visible(people[n]) for n in backed if n in people)
-                found = f"removed by retention on {entry['t'][:10]}, approved by {by}"
-    return found
+        by = ", ".join(map(visible, removal.by))
+        raise NotFound(
+            f"removed by retention on {removal.t[:10]}, approved by {by}",
+            hint="its digest and size are in the log",
+        ) from missing

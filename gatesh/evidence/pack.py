@@ -34,6 +34,7 @@ from gatesh.evidence.story import Command
 from gatesh.ledger import entry, note
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.prover import Prover
+from gatesh.ledger.transcripts import explained
 
 SAMPLES: Final = 25
 _CONTEXT: Final = ("policy.loaded", "roster.loaded")
@@ -77,7 +78,7 @@ def make(
     try:
         with closing(Prover(state / log)) as prover:
             return _make(
-                prover, Blobs(state / "blobs"), out, document.stamp(start), document.stamp(end),
+                prover, state, out, document.stamp(start), document.stamp(end),
                 {"made": document.stamp(now, micros=False), "by": MADE_BY, "samples": samples,
                  "audit": dict(audit)},
             )  # fmt: skip
@@ -87,7 +88,7 @@ def make(
 
 
 def _make(
-    prover: Prover, blobs: Blobs, out: Path, start: str, end: str, said: Mapping[str, Any]
+    prover: Prover, state: Path, out: Path, start: str, end: str, said: Mapping[str, Any]
 ) -> dict[str, Any]:
     found = _survey(prover, start, end)
     first = found.first if found.first is not None else found.last
@@ -111,9 +112,13 @@ def _make(
     for n in sorted(found.context.values()):
         (out / "context" / f"{n}.tlog-proof").write_bytes(prover.prove(n).encode())
     _copy_witnesses(prover, out)
-    (out / "report.json").write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n")
     period = tell(meta, entries(out))
-    _copy_blobs(period, out, blobs)
+    missing = _copy_blobs(period, out, Blobs(state / "blobs"))
+    meta["removed"] = {
+        sha: {"by": list(act.by), "entry": act.n, "log": act.log, "t": act.t}
+        for sha, act in (explained(state, missing) if missing else {}).items()
+    }
+    (out / "report.json").write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n")
     for name, data in derive(meta, period, Kept(out)):
         (out / name).write_bytes(data)
     sums = [f"{digest}  {name}\n" for name, digest in sorted(digests(out).items())]
@@ -166,18 +171,21 @@ def _survey(prover: Prover, start: str, end: str) -> _Found:
     return found
 
 
-def _copy_blobs(period: Period, out: Path, blobs: Blobs) -> None:
+def _copy_blobs(period: Period, out: Path, blobs: Blobs) -> set[str]:
+    """Copy what the report needs; return what is not kept any more."""
     (out / "blobs").mkdir()
     wanted: set[str] = set()
     for command in period.population:
         wanted |= signed(command)
     for command in period.samples:
         wanted |= _transcript(command)
+    missing = set()
     for sha in sorted(wanted):
         try:
             (out / "blobs" / sha).write_bytes(blobs.get(sha))
         except NotFound:
-            continue  # retention has taken it; the page says so
+            missing.add(sha)
+    return missing
 
 
 def _transcript(c: Command) -> set[str]:

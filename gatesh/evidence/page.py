@@ -229,7 +229,7 @@ def _found(audit: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _samples(meta: Mapping[str, Any], period: Period, blob: Blob) -> str:
     pool = sum(1 for c in period.population if c.verdict == "approve")
-    told = "".join(sample.render(c, blob) for c in period.samples)
+    told = "".join(sample.render(c, blob, meta.get("removed", {})) for c in period.samples)
     return (
         f"<section><h2>{count(len(period.samples), 'sample')} of {pool:,} held"
         f" {'command' if pool == 1 else 'commands'}</h2><p>Chosen by the SHA-256 of the signed root"

@@ -18,8 +18,8 @@ Blob = Callable[[str], bytes | None]
 SHOWN: Final = 4000  # characters of output on the page; the whole is in the blobs
 
 
-def render(c: Command, blob: Blob) -> str:
-    """Return the section about *c*."""
+def render(c: Command, blob: Blob, removed: Mapping[str, Any]) -> str:
+    """Return the section about *c*; *removed* says of blobs when retention took them."""
     asked = _read(blob, c.requests[-1]) if c.requests else None
     asker = c.submitted["requester"]
     who = f"{text(c.requester)}, account {text(asker['user'])}"
@@ -53,7 +53,7 @@ def render(c: Command, blob: Blob) -> str:
     return (
         f'<section class="sample"><h3>{show_id(c.id)} <span class="state {text(c.state)}">'
         f"{text(c.ending)}</span></h3><pre class=command>{text_lines(_script(c, blob))}</pre>"
-        f"<table class=facts>{listed}</table>{_output(c, blob)}</section>"
+        f"<table class=facts>{listed}</table>{_output(c, blob, removed)}</section>"
     )
 
 
@@ -115,7 +115,7 @@ def _answer(a: Answer, c: Command, blob: Blob) -> str:
     )
 
 
-def _output(c: Command, blob: Blob) -> str:
+def _output(c: Command, blob: Blob, removed: Mapping[str, Any]) -> str:
     if c.started is None:
         return "<p class=quiet>It did not run.</p>"
     if not c.streams:
@@ -140,8 +140,16 @@ def _output(c: Command, blob: Blob) -> str:
             if room <= 0:
                 parts.append("\n[… the rest is in the transcript …]")
                 break
-    except KeyError:
-        return "<p class=quiet>Its transcript is no longer kept; the entry has its digest.</p>"
+    except KeyError as missing:
+        act = removed.get(missing.args[0])
+        if act is None:
+            return "<p class=quiet>Its transcript is no longer kept; the entry has its digest.</p>"
+        by = ", ".join(map(text, act["by"]))
+        return (
+            f"<p class=quiet>Its transcript was removed by retention on {text(act['t'][:10])},"
+            f" approved by {by} (entry {act['entry']:,} of {text(act['log'])}, which the audit of"
+            " the log has verified); its own entry has its digest.</p>"
+        )
     kept = ", ".join(
         f"{text(name)} {stream['bytes']:,} bytes, SHA-256 {text(stream['sha256'])}"
         for name, stream in c.streams.items()

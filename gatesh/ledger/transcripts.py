@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -50,15 +51,59 @@ def removable(state: Path, before: datetime, blob: Blob) -> dict[str, int]:
     return found
 
 
-def removals(state: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every removal there was: the directory of its log, and its entry."""
+def removals(state: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of all removals there were, in all logs."""
+    for _, act in _acts(state):
+        yield from act.entries
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An approved removal: its first entry, and who approved it."""
+
+    t: str
+    log: str  # directory
+    n: int
+    by: tuple[str, ...]
+
+
+def explained(state: Path, missing: set[str]) -> dict[str, Removal]:
+    """Return which removals took which of the *missing* blobs; others were not removed by any."""
+    found: dict[str, Removal] = {}
+    for log, act in _acts(state):
+        for one in act.entries:
+            found.update({sha: act.told(log) for sha in missing & set(one["removed"])})
+    return found
+
+
+@dataclass(slots=True)
+class _Act:
+    people: dict[int, str]  # who gave which decision
+    entries: list[dict[str, Any]]
+
+    def told(self, log: str) -> Removal:
+        first = self.entries[0]
+        by = (self.people.get(n, "") for n in first.get("decisions", ()))
+        return Removal(first["t"], log, first["n"], tuple(filter(None, by)))
+
+
+def _acts(state: Path) -> Iterator[tuple[str, _Act]]:
     for directory in succession.logs(state):
+        people: dict[int, str] = {}
+        acts: list[_Act] = []
         with closing(Prover(directory)) as log:
             for line in log.lines():
-                if _REMOVED in line:
+                if b'"type":"decision.accepted"' in line:
+                    said = entry.decode(line, canonical=False)
+                    people[said["n"]] = str(said.get("by", ""))
+                elif _REMOVED in line:
                     one = entry.decode(line)
-                    if one["type"] == TYPE:
-                        yield directory.name, one
+                    if one["type"] != TYPE or entry.faults(one):
+                        continue
+                    if "id" in one or not acts:
+                        acts.append(_Act(people, []))
+                    acts[-1].entries.append(one)
+        yield from ((directory.name, act) for act in acts)
 
 
 def _lines(state: Path) -> Iterator[bytes]:

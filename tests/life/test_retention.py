@@ -67,6 +67,19 @@ def test_old_transcripts_go_after_somebody_else_has_approved_it(old: World):
     assert report["ok"], report["findings"]
     assert "transcripts-removed" in {f["code"] for f in report["findings"]}
     assert old.gatesh("replay", today).text == "today\n"
+    told = pages(old)
+    assert sum("was removed by retention on" in page and BOB in page for page in told) == 2
+
+
+def pages(world: World) -> list[str]:
+    """The pages of a report of this month and the last."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    first = (now - datetime.timedelta(days=40)).strftime("%Y-%m-%d")
+    out = world.base / "report"
+    made = world.gatesh("report", "--from", first, "--to", now.strftime("%Y-%m-%d"), "--out", out)
+    assert made.status == 0, made.words
+    assert world.gatesh("audit", "check", out).status == 0
+    return [path.read_text() for path in sorted(out.glob("*/report.html"))]
 
 
 def test_transcripts_of_today_are_not_removed(old: World):
