@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import paths
+from gatesh.syntax.origins import NETWORK
 from gatesh.syntax.values import Field, Hole, Output, Text, holes, join, pieces, render, tail
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def file_output(f: Follower, value: Text) -> Output:
     found = located(f, render(value))
     if (number := DESCRIPTOR.fullmatch(found[0])) is not None:
         return descriptor(f, number[1])
+    if found[0].startswith(("/dev/tcp/", "/dev/udp/")):
+        return Output(None, None, frozenset({NETWORK}))
     written = f.shell.files.get(found[0])
     return written if written is not None else Output(None, found[0])
 

@@ -69,6 +69,13 @@ _MAY_RUN = re.compile(
     r"|\bsh\b|\bopen\b|\bsend\b|[cC]ommand|[:.]cmd\b|run-program|Runtime|\bpty\b|\.run\(|capture"
     r"|proc_open|\bqx|term|launch|\$\w+\s*\(|\beval"
 )
+# Code with one of these has its strings looked at as well.
+_RUNS = re.compile(
+    r"\b(?:system[2*]?|popen\w*|subprocess|spawn\w*|exec(?:[lv]\w*|Sync|File\w*)?|shell_exec|passthru"
+    r"|proc_open|getoutput|Runtime|run-program|pty|term|[cC]allCommand|call-process|start-process"
+    r"|shell-command|send|ShellExecute)\b|child_process|\.execute\(\)|sys\.process|shell script"
+    r"|[:.]cmd\b|Sys\.command|ext:shell|\$\w+\s*\("
+)
 _SURE = re.compile(r"(?:system|popen[23]?|getoutput|getstatusoutput|shell_exec|passthru|execSync)$")
 _EVALUATES = re.compile(
     r"\b(?:eval|exec|compile|Function|runIn\w*Context|loadstring|load|instance_eval)\s*\(?\s*"
@@ -124,7 +131,8 @@ def look(call: Call, language: str, code: str, span: tuple[int, int], depth: int
     if language in ("perl", "ruby", "php", "julia", "bun", "node"):
         for text in foreign_strings.backticks(code):
             found.text(text)
-    for text in map(str.strip, foreign_strings.strings(plain)):
+    runs = _RUNS.search(plain) is not None or (language in ("perl", "ruby") and "open" in plain)
+    for text in map(str.strip, foreign_strings.strings(plain)) if runs else ():
         piped = text.strip("|").strip() if language in ("perl", "ruby") else text
         first = piped.split(None, 1)[0].rpartition("/")[2] if piped else ""
         if (first in _PROGRAMS and " " in piped) or (piped != text and first):
@@ -175,7 +183,7 @@ def _unknown(call: Call, language: str, code: str, span: tuple[int, int]) -> Non
 
 def _builds(code: str, found: re.Match[str]) -> bool:
     """Whether what is run is put together from pieces, not just a name from elsewhere."""
-    argument = code[found.end() : found.end() + 200]
+    argument = re.sub(foreign_strings.STRING, '""', code[found.end() : found.end() + 200])
     return (
         re.match(r"[^)\n]*(?:\+|%|\.format|join\(|chr\(|decode|\bopen\(|read\(|input\()", argument)
         is not None

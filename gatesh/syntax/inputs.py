@@ -56,7 +56,7 @@ def xargs(call: Call) -> Output | None:
     text = stdin.text if stdin is not None else None
     items = _items(text, separator or ("\n" if mark else "")) if isinstance(text, str) else []
     more = Field("…", (Hole("…", source=stdin),), wild=True)
-    outer, f.stdin = f.stdin, f.stdin if stdin is not f.stdin else Output()
+    outer, f.stdin = f.stdin, f.stdin if stdin is not f.stdin else Output("")
     try:
         if mark:
             for item in items[:MAX_RUNS] or [Field(mark, (Hole(mark, source=stdin),))]:

@@ -159,6 +159,8 @@ def front(call: Call, fields: list[Field]) -> None:
         _code(call, how, code)
     if not codes and "stdin" in how.flags:
         _stdin(call, how)
+    if "file" in how.flags and operands:
+        _file(call, how, operands[0])
 
 
 def run_front(call: Call) -> Output | None:
@@ -189,6 +191,8 @@ def _code(call: Call, how: Spec, code: Field) -> None:
         foreign_code.little(call, how.name, code, span)
         return
     f.add(Kind.CODE, code.text, span, program=call.name)
+    if not code.text and how.name in ("python", "perl", "ruby", "node", "php"):
+        f.finding(findings.DYNAMIC_CODE, span, f"{call.name} is given code that is empty now")
     for hole in holes(code.value):
         origin = hole.source.origin if hole.source else frozenset()
         if NETWORK in origin:
@@ -241,7 +245,8 @@ def _file(call: Call, how: Spec, field: Field) -> None:
         written = f.shell.files.get(field.text)
         if written is None:
             return
-    if (number := DESCRIPTOR.fullmatch(plain_path(field.text))) is not None:
+    place = "/dev/fd/0" if field.text == "-" else plain_path(field.text)
+    if (number := DESCRIPTOR.fullmatch(place)) is not None:
         outer, f.stdin = f.stdin, descriptor(f, number[1])
         _stdin(call, how)
         f.stdin = outer

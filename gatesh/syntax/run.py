@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import effects, findings, paths
+from gatesh.syntax import effects, findings, lookalikes, paths, tables, unlisted
 from gatesh.syntax.call import (
     DESCRIPTOR,
     Call,
@@ -23,6 +23,7 @@ from gatesh.syntax.origins import DECODER, NETWORK
 from gatesh.syntax.routines import call_alias, call_function
 from gatesh.syntax.spelling import spellings
 from gatesh.syntax.values import Choice, Field, Output
+from gatesh.syntax.wrappers import table
 
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
@@ -78,6 +79,10 @@ def _command(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
     text = " ".join([name, *[field.text for field in fields[1:]]])
     call = Call(f, fields, name, span, text)
     program = first.text
+    plain = lookalikes.meant(name)
+    if plain is not None:
+        f.finding(findings.OPAQUE, span, f"{name!a} looks like {plain} and is not")
+        f.add(Kind.COMMAND, plain + text[len(name) :], span, program=plain)
     f.add(Kind.COMMAND, text, span, also=spellings(call), program=program)
     f.last_text = (text, text)
     routines = f.shell.functions.get(program)
@@ -88,10 +93,12 @@ def _command(f: Follower, fields: list[Field], span: tuple[int, int]) -> Output:
         call_alias(call, alias)
     known = find(name)
     f.unwrapped = ""
-    if "/" in program or program in f.shell.renamed:
+    if "/" in program or f.shell.renamed:
         behind = _behind(call, program)
         if behind is not None:
             return behind
+    if known is None:
+        unlisted.look(call)
     output = known(call) if known is not None else effects.ordinary(call)
     f.last_text = (text, f.unwrapped or text)
     f.unwrapped = ""
@@ -126,6 +133,15 @@ def _content(f: Follower, path: str) -> str | None:
     return paths.name_of(output.file) if _SYSTEM_DIRECTORY.match(output.file) else None
 
 
+def _installed(f: Follower, name: str) -> str | None:
+    """Return which known program the line has put somewhere under *name*."""
+    for path, real in f.shell.renamed.items():
+        known = real in tables.SHADOWED or real in tables.SHELLS or real in table()
+        if known and path.endswith("/" + name) and real.rstrip("0123456789.") != name:
+            return real
+    return None
+
+
 def _behind(call: Call, program: str) -> Output | None:
     """Follow a program that is another one in disguise, or a script."""
     f = call.f
@@ -147,6 +163,8 @@ def _behind(call: Call, program: str) -> Output | None:
                 return _command(f, [Field(real, real), *call.rest], call.span)
             finally:
                 f.shell = shell
+    if "/" not in program and (real := _installed(f, program)) is not None:
+        return _command(f, [Field(real, real), *call.rest], call.span)
     if "/" not in program or _SYSTEM_DIRECTORY.match(program):
         return None
     program_file(call, program)

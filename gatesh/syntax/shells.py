@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatesh.model import Kind
+from gatesh.syntax import findings
 from gatesh.syntax.call import Call, code_field
 from gatesh.syntax.code import from_stdin, nested, run_code
 from gatesh.syntax.files import script_file, source_file
@@ -42,9 +43,14 @@ def shell(call: Call) -> Output:
     stdin = "s" in letters
     label = " ".join([call.name, *[x.text for x in fields[1:at] if x.text[:1] == "-"]])
     rest = fields[at:]
+    if "n" in letters and "i" not in letters and not any(x.text[:1] == "+" for x in fields[:at]):
+        return Output()  # reads, and runs nothing
     if "c" in letters:
         if not rest:
             return Output()
+        if rest[0].text == "" and not rest[1:]:
+            why = f"{label} is given code that is empty now"
+            call.f.finding(findings.DYNAMIC_CODE, call.span, why)
         return nested(call, rest[0], label, zero=rest[1:2], positionals=rest[2:])
     if rest and not stdin:
         return script_file(call, rest[0], rest[1:], label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -22,7 +23,18 @@ FILE_PROGRAMS = frozenset(
 )
 # Their first operand is a mode, an owner, a pattern or a program.
 NOT_A_PATH_FIRST = frozenset("chmod chown chgrp chattr grep sed awk".split())
+# Their options that are followed by a word that is no path.
+VALUES = {
+    **dict.fromkeys(("head", "tail"), "ncs"), **dict.fromkeys(("mount", "umount"), "tOLUN"),
+    "grep": "eABCmdD", "ls": "wIT", "du": "dt", "tree": "LPI", "sort": "ktS", "sed": "e",
+    "awk": "Fv", "truncate": "s", "touch": "dt", "install": "mog", "mkdir": "m", "zip": "nxi",
+    "stat": "cft", "mkfs": "t", "cut": "dfbc", "xxd": "cgls", "od": "AjNtw", "nl": "bdfhilnsvw",
+    "bat": "lr", "base64": "w", "hexdump": "nse", "strings": "nte", "chattr": "pv", "shred": "ns",
+    "wipefs": "ot", "less": "p", "more": "np", "cp": "S", "mv": "S", "ln": "S", "gzip": "S",
+    "scp": "PFlocSJ", "tee": "", "vim": "c", "vi": "c",
+}  # fmt: skip
 MAX_SPELLINGS = 12
+_REMOTE = re.compile(r"[\w.@-]+:/")  # host:/path
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +134,26 @@ def _located(call: Call) -> list[str]:
         words = [call.name]
         globs: list[tuple[int, str]] = []
         skip = call.name in NOT_A_PATH_FIRST
+        letters = VALUES.get(call.name, "")
+        before = ""
         for at, field in enumerate(call.fields[1:], 1):
-            text = field.text
-            if text[:1] in ("-", "!", "(") and call.name == "find" and len(text) > 1:
+            text, option = field.text, before
+            before = text
+            if (
+                text[:1] in ("-", "!", "(", ")")
+                and call.name == "find"
+                and text not in ("-H", "-L", "-P")
+            ):
                 words += [field.text for field in call.fields[at:]]
                 break
+            if len(option) > 1 and option[0] == "-" != option[1] and option[-1] in letters:
+                words.append(text)
+                continue
             if text[:1] in ("", "-") or skip or (not directory and text[0] != "/"):
                 skip = skip and text[:1] == "-"
                 words.append(text)
                 continue
-            if text[0] in "$`<{(+…" or "://" in text:
+            if text[0] in "$`<{(+…" or "://" in text or _REMOTE.match(text) is not None:
                 words.append(text)
                 continue
             key, _, value = text.partition("=") if call.name == "dd" else ("", "", text)

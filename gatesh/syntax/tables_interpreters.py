@@ -8,6 +8,7 @@ from typing import Final
 # name : short options with a value : long options with a value : options whose value is code : flags
 #   first   the first operand is the program text, unless -f or -e gave one
 #   stdin   without a file, standard input is code
+#   file    the first operand is a file of code
 #   mixed   options may follow operands
 #   rest=x  letters that are followed by their value in the same word or by none (`-i.orig`)
 INTERPRETERS: Final = """
@@ -116,6 +117,8 @@ artisan tinker   : php    : : execute env : --execute : stdin
 manage.py shell  : python : c i v : command interface settings : -c --command : stdin
 django-admin shell : python : c i v : command interface settings : -c --command : stdin
 flask shell      : python : : : : stdin
+go run           : go     : o p C : exec mod modfile ldflags gcflags tags : : file
+cargo script     : rust   : : : : file
 mix run          : elixir : e r : eval require : -e --eval :
 mix eval         : elixir : : : : first
 """

@@ -17,6 +17,7 @@ program that runs.  Flags:
     each        every operand is given to a shell (`concurrently 'a' 'b'`)
     bash        the rest is given to bash as its arguments
     mixed       options may follow the operands that are skipped (`su root -c cmd`)
+    python      `-` or a file of Python runs in Python (`uv run x.py`)
     image       what starts with a dash is for a program that is not named here
     drop=-x,…   with one of these options no program is run
     options-only  only its `code=` options matter, no operand is run
@@ -148,6 +149,33 @@ forever         : c : : code=-c options-only
 pueue add       : w g d a l p o : working-directory group delay after label priority : joined
 pm2 start       : n i o e l p c : name interpreter output error log pid cron : joined
 nq              : : :
+ssh-agent       : a t E O P : : drop=-k
+aoss            : : :
+padsp           : : :
+grc             : s f c e : pty stdout stderr config :
+pexec           : n p j l s e o r u m z : number parameters list :
+ksu             : n c k r s e a p : : options-only code=-e
+genie           : c : command : options-only code=-c,--command
+pidstat         : C e G p T t U : : after=-e
+xdotool exec    : : args arg terminator :
+ydotool exec    : : :
+task execute    : : : joined
+rustup run      : : : skip=1
+codex sandbox   : : : skip=1
+scrot           : e d q a D F : exec delay : options-only code=-e,--exec
+dhclient        : s c l p e : : options-only code=-sf
+enscript        : I o p : filter output : options-only code=-I,--filter
+perlbug         : e s r c : : options-only code=-e
+gem open        : e v : editor version : options-only code=-e,--editor
+restic          : r p o : password-command repo password-file option : options-only code=--password-command
+borg            : : rsh remote-path : options-only code=--rsh
+csvtool call    : t u o : : joined
+cdist shell     : s : shell : options-only code=-s,--shell
+msgfilter       : i o n : input output-file :
+plymouth        : : command prompt : options-only code=--command
+dmsetup ls      : o : target exec options : options-only code=--exec
+zic             : y d l p L : : options-only code=-y
+scanmem         : c p : command pid : options-only
 tsp             : E S L D N : : drop=-l,-c,-t,-k,-r,-S,-C,-K
 task-spooler    : E S L D N : :
 mispipe         : : : each
@@ -167,11 +195,11 @@ retry           : t d m : times delay max :
 poetry run      : C P : directory project :
 pipenv run      : : :
 pdm run         : p s : project site-packages :
-uv run          : p w C : python with with-editable with-requirements extra group package directory project env-file index index-url extra-index-url find-links no-extra only-group module refresh-package upgrade-package config-setting : drop=-m,--module
+uv run          : p w C : python with with-editable with-requirements extra group package directory project env-file index index-url extra-index-url find-links no-extra only-group module refresh-package upgrade-package config-setting : drop=-m,--module python
 uvx             : p w : python with from with-requirements index index-url directory :
 uv tool run     : p w : python with from with-requirements index index-url :
-pipx run        : : spec python pip-args index-url :
-rye run         : : pyproject :
+pipx run        : : spec python pip-args index-url : python
+rye run         : : pyproject : python
 hatch run       : e : env :
 pixi run        : e : environment manifest-path :
 conda run       : n p : name prefix cwd :
@@ -305,78 +333,6 @@ distcc          : : :
 icecc           : : :
 strace-log-merge : : :
 tsh ssh         : l p i : login proxy identity cluster : skip=1 joined foreign
-
-# -- version control
-git bisect run  : : :
-git submodule foreach : : : joined
-git rebase      : x s X : exec strategy strategy-option onto : code=-x,--exec options-only
-git filter-branch : d : tree-filter index-filter msg-filter env-filter parent-filter commit-filter tag-name-filter setup : code=--tree-filter,--index-filter,--msg-filter,--env-filter,--commit-filter,--parent-filter,--tag-name-filter,--setup options-only
-git difftool    : x t : extcmd tool : code=-x,--extcmd options-only
-git grep        : O : open-files-in-pager : code=--open-files-in-pager options-only
-git clone       : u o b c : upload-pack config branch origin depth : code=-u,--upload-pack options-only
-git fetch       : : upload-pack : code=--upload-pack options-only
-git pull        : : upload-pack : code=--upload-pack options-only
-git ls-remote   : : upload-pack exec : code=--upload-pack,--exec options-only
-git push        : o : receive-pack exec push-option : code=--receive-pack,--exec options-only
-git archive     : o : exec remote output format prefix : code=--exec options-only
-git send-email  : : sendmail-cmd to-cmd cc-cmd smtp-server : code=--sendmail-cmd,--to-cmd,--cc-cmd options-only
-git daemon      : : access-hook : code=--access-hook options-only
-repo forall     : c : command : code=-c,--command options-only
-svn             : m F r u p : editor-cmd diff-cmd diff3-cmd merge-cmd username password message file revision : code=--editor-cmd,--diff-cmd,--diff3-cmd,--merge-cmd options-only
-
-# -- programs with an option that runs something
-tar             : f C b T X F I : file directory to-command use-compress-program checkpoint-action rsh-command rmt-command info-script new-volume-script exclude transform : code=--to-command,--use-compress-program,-I,--info-script,--new-volume-script,-F,--rsh-command,--rmt-command options-only
-rsync           : e f B T M : rsh rsync-path exclude include exclude-from filter : code=-e,--rsh,--rsync-path options-only
-scp             : S i P F l o c J : : code=-S options-only
-sftp            : S i P F b B o c J R l s : : code=-S options-only
-zip             : b i n t x : unzip-command TT : code=-TT,--unzip-command options-only
-split           : a b C l n : filter additional-suffix bytes lines number : code=--filter options-only
-sort            : k t o S T : compress-program key output field-separator : code=--compress-program options-only
-install         : m o g t S : strip-program mode owner group target-directory suffix : code=--strip-program options-only
-man             : P H C M S s L m p r : pager html preprocessor : code=-P,--pager,-H,--html options-only
-ncat            : c e p s w i g G m : sh-exec exec lua-exec : code=-c,-e,--sh-exec,--exec options-only
-nc              : e c p s w i q X x : : code=-e,-c options-only
-nc.traditional  : e c p s w i q : : code=-e,-c options-only
-netcat          : e c p s w i q : : code=-e,-c options-only
-cpio            : : rsh-command : code=--rsh-command options-only
-dpkg            : : pre-invoke post-invoke : code=--pre-invoke,--post-invoke options-only
-logrotate       : m s l : mail state log : code=-m,--mail options-only
-tcpdump         : z i w r c s C G W F E y : : code=-z options-only
-go              : o p C : toolexec exec vettool mod modfile ldflags gcflags tags run count timeout bench benchtime coverprofile o : code=-toolexec,-exec,-vettool options-only
-rg              : e f A B C m g t : pre pre-glob hostname-bin glob type max-count : code=--pre,--hostname-bin options-only
-ack             : : pager : code=--pager options-only
-ag              : : pager : code=--pager options-only
-bat             : l r H : pager language line-range theme style : code=--pager options-only
-delta           : : pager : code=--pager options-only
-fzf             : q d n : preview query delimiter preview-window header prompt : code=--preview options-only
-nano            : s : speller : code=-s,--speller options-only
-helm            : n f : post-renderer namespace values set : code=--post-renderer options-only
-kubectl config set-credentials : : exec-command exec-arg : code=--exec-command options-only
-bazel           : : run_under workspace_status_command : code=--run_under,--workspace_status_command options-only
-wget            : O P o e : use-askpass output-document : code=--use-askpass options-only
-aria2c          : o d : on-download-complete on-download-start on-download-stop on-download-error on-bt-download-complete : code=--on-download-complete,--on-download-start,--on-download-stop,--on-download-error,--on-bt-download-complete options-only
-yt-dlp          : o f : exec exec-before-download output format : code=--exec,--exec-before-download options-only
-just            : f d : justfile working-directory shell : after=-c,--command
-cmake -E        : : :
-cmake -E chdir  : : : skip=1
-cmake -E env    : : unset modify : assigns
-composer exec   : d : working-dir :
-agetty          : l : login-program : code=-l,--login-program options-only
-ip netns exec   : : : skip=1
-ip vrf exec     : : : skip=1
-xterm           : T bg fg geometry : : after=-e
-gnome-terminal  : : working-directory title : after=--
-konsole         : : workdir : after=-e
-alacritty       : : working-directory title class config-file : after=-e
-foot            : : :
-kitty           : : config title class directory name :
-urxvt           : : : after=-e
-st              : : : after=-e
-wezterm start   : : cwd class : after=--
-wezterm cli spawn : : cwd pane-id window-id : after=--
-terminator      : e x : command execute : code=-e,--command
-xfce4-terminal  : e x T : command execute title working-directory : code=-e,--command
-tilix           : e : command : code=-e,--command
 """
 
 # Programs under another name that take the same arguments.

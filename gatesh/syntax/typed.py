@@ -10,19 +10,19 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatesh.model import Kind
 from gatesh.syntax import findings, unwrap
 from gatesh.syntax.call import code_field
 from gatesh.syntax.code import nested
 from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.spelling import bare_fields
-from gatesh.syntax.values import Field, Hole, Output, holes, join, pieces, render
+from gatesh.syntax.values import Field, Hole, Output, join, pieces, render
 from gatesh.syntax.wrappers import Options, options_of
 
 if TYPE_CHECKING:
     from gatesh.syntax.call import Call
 
+MAX_LINES = 50  # of a text that is not shell throughout
 _KEYS = {
     **dict.fromkeys(("enter", "c-m", "c-j", "kpenter", "return", "kp_enter"), "\n"),
     "space": " ", "tab": "\t", "c-i": "\t",
@@ -36,7 +36,6 @@ _SILENT = re.compile(
 
 def typed(call: Call, fields: list[Field], label: str) -> Output:
     """Follow the text that *fields* type, if it reads as shell."""
-    f = call.f
     made: list[str | Hole] = []
     for field in fields:
         made += pieces(field.value)
@@ -48,17 +47,14 @@ def typed(call: Call, fields: list[Field], label: str) -> Output:
         return nested(call, code, label, foreign=True)  # nobody knows what is typed
     lines = [code]
     if _unreadable(code.text):
-        if holes(value):
-            return Output()
         lines = [
             Field(line, line, start=code.start, end=code.end)
             for line in code.text.split("\n")
             if line.strip() and not _unreadable(line)
         ]
-        f.add(
-            Kind.FINDING, findings.UNSURE_FILE, call.span, detail=f"{label}: not shell, or broken"
-        )
-    for line in lines[:50]:
+    if len(lines) > MAX_LINES:
+        call.f.finding(findings.OPAQUE, call.span, f"{label} types more lines than are looked at")
+    for line in lines[:MAX_LINES]:
         nested(call, line, label, foreign=True)
     return Output()
 

@@ -94,6 +94,8 @@ def unwrap(call: Call, wrapper: Wrapper, fields: list[Field]) -> Output | None:
         rest = rest[1:]
     if program is not None:
         rest = [program, *rest]
+    if wrapper.python and rest and (rest[0].text == "-" or rest[0].text.endswith(".py")):
+        rest = [Field("python", "python"), *rest]
     if wrapper.bash:
         rest = [Field("bash", "bash"), *rest]
     if not rest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from gatesh.syntax.tables_options import RUNNERS
 from gatesh.syntax.tables_wrappers import SAME_AS, WRAPPERS
 from gatesh.syntax.values import Field
 
@@ -49,6 +50,7 @@ class Wrapper:
     bash: bool = False
     mixed: bool = False
     image: bool = False
+    python: bool = False
     code: frozenset[str] = frozenset()
     program: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
@@ -91,6 +93,7 @@ def _line(line: str) -> Wrapper:
         bash="bash" in known,
         mixed="mixed" in known,
         image="image" in known,
+        python="python" in known,
         code=_names(known.get("code", "")),
         program=_names(known.get("program", "")),
         after=_names(known.get("after", "")),
@@ -102,7 +105,7 @@ def _line(line: str) -> Wrapper:
 def table() -> dict[str, dict[str, tuple[Wrapper, ...]]]:
     """Return the table by program, then by subcommand (none: ""), longest first."""
     made: dict[str, dict[str, tuple[Wrapper, ...]]] = {}
-    for line in WRAPPERS.splitlines():
+    for line in (WRAPPERS + RUNNERS).splitlines():
         if line and not line.startswith("#"):
             wrapper = _line(line)
             of_program = made.setdefault(wrapper.words[0], {})

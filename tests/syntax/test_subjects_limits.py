@@ -139,6 +139,16 @@ LONG = {
     "doubling":       lambda n: "".join(f"f{i+1}() {{ f{i}; f{i}; }};" for i in range(min(n // 20, 40))) + "f40",
     "loops":          lambda n: "for a in 1 2; do x=$x$a; " * min(n // 24, 30) + ":; " + "done; " * min(n // 24, 30),
     "python":         lambda n: "python3 -c '" + "system(" * (n // 7) + "'",
+    "perl":           lambda n: "perl -e '" + "exec q(" * (n // 7) + "'",
+    "node":           lambda n: "node -e '" + "spawn(\"a\",[" * (n // 11) + "'",
+    "constants":      lambda n: "python3 -c '" + "".join(f'a{i}="b";system(a{i});' for i in range(n // 20)) + "'",
+    "makefile":       lambda n: "make -f - <<E\na:\n" + "\tls $(shell x)\n" * (n // 15) + "E",
+    "keys":           lambda n: "tmux send-keys " + "a Space " * (n // 8),
+    "parallel":       lambda n: "parallel {1} {2} ::: " + "a " * (n // 4) + "::: " + "b " * (n // 4),
+    "descriptors":    lambda n: "exec" + " 3<a" * (n // 4),
+    "options":        lambda n: "fzf" + " --bind=a:execute(x)" * (n // 20),
+    "unlisted":       lambda n: "tool" + " --exec=a\\ b" * (n // 14),
+    "copies":         lambda n: "cp a b;" * (n // 7) + "c;" * (n // 40),
     "awk":            lambda n: "awk '" + "\"a" * (n // 2) + "'",
     "sed":            lambda n: "sed '" + "s/" * (n // 2) + "'",
     "alternatives":   lambda n: "".join(f"[ a ] && v{i}=1$v{i};" for i in range(n // 24)) + "echo $v1$v2$v3",
@@ -205,6 +215,25 @@ def test_a_megabyte_ends_in_bounded_work(make):
     assert calls < 400 * MAX_COMMANDS
     assert len(subjects) <= MAX_SUBJECTS + 10
     assert not any(s.detail.startswith(BUG) for s in subjects)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python3 -c '" + "".join(f'os.system("ls {n}");' for n in range(99)) + 'os.system("rm x")\'',
+        "make -f - <<E\na:\n" + "".join(f"\tls {n}\n" for n in range(400)) + "\trm x\nE",
+        "tmux send-keys '" + "".join(f"ls {n}\n" for n in range(99)) + "rm x\n(' Enter",
+    ],
+    ids=["calls", "recipes", "typed lines"],
+)
+def test_more_than_is_looked_at_ends_in_a_finding(line):
+    """
+    The command after the last one that was looked at is where somebody would hide his.
+    """
+    texts = [s.text for s in analyse(line.encode(), HERE).subjects]
+
+    assert "rm x" not in texts
+    assert "opaque" in texts
 
 
 def test_more_than_a_megabyte_is_opaque():
