@@ -94,8 +94,8 @@ class Gate:
             os.fsencode(realshell.path(case)),
             (realshell.zero(case.call.argv[0]), *case.invocation.argv),
             case.script if case.invocation.mode is Mode.STDIN else None,
-        )
             copy=copy,
+        )
         if is_live(case.call, case.invocation):
             commands = Commands(case.invocation, case.call.env, partial(self._each, case.call))
             plan = replace(plan, stdin=None, commands=commands)

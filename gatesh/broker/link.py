@@ -185,6 +185,9 @@ class Link:
         if plan.stdin is not None:
             fds.append(_sealed(plan.stdin))
             places[0] = len(fds)
+        argv, place = plan.argv, self.running.with_name("scripts") / plan.id
+        if plan.copy is not None:
+            argv = (argv[0], *plan.copy.argv(_keep(place, plan.copy)))
         began = time.monotonic()
         self.start(places, plan.path, list(argv), fds, relays)
         how, value, why = self._until_end(relays, recorder)
@@ -193,11 +196,10 @@ class Link:
             os.close(self.screen)
             self.screen = -1
         drained = [relay.drain() for relay in relays]
-        argv, place = plan.argv, self.running.with_name("scripts") / plan.id
-        if plan.copy is not None:
-            argv = (argv[0], *plan.copy.argv(_keep(place, plan.copy)))
         with self.blobs.batch() as batch:
             streams = recorder.finish(batch.adopt, batch.put)
+        if plan.copy is not None:
+            shutil.rmtree(place, ignore_errors=True)
         self.let_go(relays, recorder, late, over=all(drained))
         return Ending(how, value, seconds, streams, self.broken or why, self.unseen)
 
@@ -206,8 +208,6 @@ class Link:
     ) -> None:
         """Have the client start the shell, with *fds* attached; begin to relay."""
         self._send(b"R", wire.run(places, path, argv), tuple(fds))
-        if plan.copy is not None:
-            shutil.rmtree(place, ignore_errors=True)
         for fd in fds:
             os.close(fd)
         for relay in relays:
@@ -374,6 +374,16 @@ class Link:
             late(streams)
 
 
+def _keep(place: Path, copy: Copy) -> bytes:
+    """Write the script below *place*, readable for the shell alone, and return its path."""
+    place.mkdir(mode=0o700, parents=True)
+    path = os.fsencode(place / os.fsdecode(copy.name))
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+    with os.fdopen(fd, "wb") as file:
+        file.write(copy.data)
+    return path
+
+
 def _to_write(fds: list[int]) -> int:
     """Return a new descriptor for writing to the terminal that *fds* are open on."""
     for fd in reversed(fds):
@@ -389,16 +399,6 @@ def _consume(fd: int | None) -> None:
     """Leave a file that commands were read from at its end, where bash leaves it."""
     if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode):
         os.lseek(fd, 0, os.SEEK_END)
-def _keep(place: Path, copy: Copy) -> bytes:
-    """Write the script below *place*, readable for the shell alone, and return its path."""
-    place.mkdir(mode=0o700, parents=True)
-    path = os.fsencode(place / os.fsdecode(copy.name))
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-    with os.fdopen(fd, "wb") as file:
-        file.write(copy.data)
-    return path
-
-
 
 
 def _sealed(data: bytes) -> int:
