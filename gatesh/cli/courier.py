@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,8 +24,11 @@ from gatesh.approval.decision import LogHead
 from gatesh.approval.roster import Roster
 from gatesh.cli.talk import ask
 from gatesh.document import MalformedDocument, read, write
-from gatesh.errors import GateshError, Refused, UsageError
+from gatesh.errors import GateshError, Refused, Tampered, UsageError
+from gatesh.ledger.following import Link, follow
 from gatesh.ledger.heads import Heads
+from gatesh.ledger.note import Key
+from gatesh.ledger.proof import BadProof
 from gatesh.model import read_id
 from gatesh.visible import visible
 
@@ -36,6 +41,9 @@ class Courier(Protocol):
 
     def head(self, since: int) -> Head:
         """Fetch the log's head, with proof that it continues that of *since* entries."""
+
+    def lineage(self, origin: str | None = None, since: int = 0) -> dict[str, Any]:
+        """Fetch the names of the logs before this one, or how the log *origin* went on."""
 
     def deliver(self, answer: SignedDecision) -> dict[str, Any]:
         """Hand in an answer; return the request's state after it."""
@@ -64,6 +72,10 @@ class Here:
         roster = Roster.from_document(ask("roster")["roster"])
         return Head(found["checkpoint"], found["vkey"], since, proof, roster)
 
+    def lineage(self, origin: str | None = None, since: int = 0) -> dict[str, Any]:
+        """Fetch what is known of the logs before this one."""
+        return ask("lineage", origin=origin, since=since)
+
     def deliver(self, answer: SignedDecision) -> dict[str, Any]:
         """Hand in an answer."""
         decision, signature = answer.decision.decode(), answer.signature.decode()
@@ -89,6 +101,14 @@ class There:
             return Head.of(read(self._ssh("head", "--since", str(since)).rstrip(b"\n")))
         except MalformedDocument as problem:
             raise UsageError(f"{visible(self.host)} sent no log's head: {problem}") from None
+
+    def lineage(self, origin: str | None = None, since: int = 0) -> dict[str, Any]:
+        """Fetch what is known of the logs before this one."""
+        words = [] if origin is None else [_origin(origin), "--since", str(since)]
+        try:
+            return dict(json.loads(self._ssh("ledger", "lineage", *words)))
+        except (ValueError, TypeError) as problem:
+            raise UsageError(f"{visible(self.host)} sent no lineage: {problem}") from None
 
     def deliver(self, answer: SignedDecision) -> dict[str, Any]:
         """Hand in an answer."""
@@ -118,6 +138,12 @@ def _id(text: str) -> str:
     return id
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+/gatesh/[0-9a-f]{8}", text):
+        raise UsageError(f"not the name of a log: {visible(text)}")
+    return text
+
+
 def _parcel(data: bytes, sender: str) -> Parcel:
     try:
         return Parcel.read(data.rstrip(b"\r\n"))
@@ -135,8 +161,54 @@ def witness(courier: Courier, origin: str) -> tuple[LogHead, Roster]:
     """Return the log's newest head, after checking that it continues the last one seen."""
     heads = _heads()
     last = heads.last(origin)
+    named = _follow(courier, heads, origin) if last is None else None
     given = courier.head(last.size if last else 0)
-    return _check(heads, given, origin), given.roster
+    if named is not None and given.vkey != named:
+        raise Tampered(
+            f"the log {visible(origin)} has another key than the log before it has named",
+            hint="do not approve anything of it until its owner has explained this",
+        )
+    return _check(heads, given, origin, named is not None), given.roster
+
+
+def _follow(courier: Courier, heads: Heads, origin: str) -> str | None:
+    """Return the key that the log *origin* must have by the word of a log known here, or None.
+
+    A log that was closed names the key of the next one: it is not a first look then.
+    """
+    before = [str(name) for name in courier.lineage().get("origins", [])]
+    known = next((name for name in reversed(before) if heads.last(name) is not None), None)
+    if known is None:
+        return None
+    last, vkey = heads.last(known), heads.key(known)
+    assert last is not None and vkey is not None
+    try:
+        links = [
+            Link(
+                base64.b64decode(link["closing"], validate=True),
+                int(link["since"]),
+                tuple(base64.b64decode(step, validate=True) for step in link["consistency"]),
+            )
+            for link in courier.lineage(known, last.size)["links"]
+        ]
+        heads.check_and_remember(links[0].checkpoint, vkey, links[0].consistency)
+    except (BadProof, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise Tampered(
+            f"the log {visible(known)} does not go on as claimed: {problem}",
+            hint="do not approve anything of it until its owner has explained this",
+        ) from None
+    key = follow(Key.parse(vkey), links)
+    if key.name != origin:
+        raise Tampered(
+            f"the log {visible(known)} goes on as {visible(key.name)}, not as {visible(origin)}",
+            hint="do not approve anything of it until its owner has explained this",
+        )
+    typer.echo(
+        f"gatesh: note: the log {visible(known)} was closed and goes on as {visible(origin)},"
+        " whose key it has named",
+        err=True,
+    )
+    return str(key)
 
 
 def witness_on_paper(given: Head | None, origin: str) -> tuple[LogHead, Roster]:
@@ -169,14 +241,14 @@ def _heads() -> Heads:
     return Heads(places.heads)
 
 
-def _check(heads: Heads, given: Head, origin: str) -> LogHead:
+def _check(heads: Heads, given: Head, origin: str, vouched: bool = False) -> LogHead:
     if given.origin != origin:
         raise Refused(
             f"the head is that of {visible(given.origin)}, the request is in {visible(origin)}",
             why="log-other",
         )
     seen = heads.check_and_remember(given.checkpoint.encode(), given.vkey, given.proof)
-    if seen.first:
+    if seen.first and not vouched:
         typer.echo(
             f"gatesh: note: first look at the log {visible(origin)};"
             " its key is trusted from now on",

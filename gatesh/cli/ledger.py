@@ -113,6 +113,21 @@ def prune(
     propose("retention", change)
 
 
+@app.command()
+def lineage(
+    origin: Annotated[
+        str | None, typer.Argument(metavar="[LOG]", help="The name of a closed log.")
+    ] = None,
+    since: Annotated[int, typer.Option(min=0, help="Continue the head of so many entries.")] = 0,
+) -> None:
+    """Print the names of the closed logs, or proof of how one of them went on.
+
+    For approvers' own machines, which follow a log they know to the next one.
+    """
+    found = ask("lineage", origin=origin, since=since)
+    typer.echo(json.dumps({k: v for k, v in found.items() if k in ("origins", "links")}))
+
+
 def _begin_next(before: int) -> None:
     """Start the broker that begins the next log, once the one before has left."""
     for _ in range(200):

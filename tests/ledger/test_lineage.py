@@ -11,7 +11,9 @@ import pytest
 
 from gatesh.errors import LedgerError, Tampered
 from gatesh.ledger import onelog, succession
+from gatesh.ledger.following import Link, follow
 from gatesh.ledger.note import Checkpoint
+from gatesh.ledger.prover import Prover
 
 from .attacker import Attacker
 from .ledger_world import BOB, House
@@ -173,6 +175,37 @@ def test_a_head_of_a_finished_log_is_found_in_the_chain(three):
     assert three[2].audit(Checkpoint(first.origin, first.head)).ok
     forged = replace(first.head, root=bytes(32))
     assert "forked" in three[2].codes(Checkpoint(first.origin, forged))
+
+
+def link(house: House, log: str, n: int = -1) -> Link:
+    with Prover(house.state / log) as prover:
+        return Link(prover.prove(n % prover.head.size).encode())
+
+
+def test_whoever_knows_a_closed_log_knows_the_key_of_the_newest(three):
+    """
+    An approver who comes back trusts no new key on first use: the old one vouches for it.
+    """
+    links = [link(three[0], OLDER), link(three[1], OLD)]
+
+    assert follow(three[0].key, links) == three[2].key
+    assert follow(three[1].key, links[1:]) == three[2].key
+    assert follow(three[2].key, []) == three[2].key
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        lambda houses: [link(houses[1], OLD)],  # the end of another log
+        lambda houses: [link(houses[0], OLDER, 5)],  # not an end
+        lambda houses: [link(houses[0], OLDER), link(houses[0], OLDER)],  # the same one again
+        lambda houses: [Link(b"nothing")],
+        lambda houses: [link(houses[0], OLDER), link(houses[2], "ledger")],  # not closed
+    ],
+)
+def test_nobody_else_names_the_next_key(three, claimed):
+    with pytest.raises(Tampered, match="does not go on as claimed"):
+        follow(three[0].key, claimed(three))
 
 
 def test_a_log_that_is_not_finished_is_not_followed(house: House):

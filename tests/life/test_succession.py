@@ -88,6 +88,25 @@ def test_what_waits_is_ended_and_can_be_asked_for_again(world: World):
     assert codes(world) == set()
 
 
+def test_an_approver_follows_a_log_they_know_to_the_next_one(world: World):
+    """
+    Trust on first use is for strangers; the log that Bob knows has named the key of this one.
+    """
+    world.set_up()
+    asking = world.start("-c", "guarded x")
+    first = world.approve(world.waiting())
+    assert "first look" in first.words and asking.wait() == 0
+    world.gatesh("ledger", "close")
+    asking = world.start("-c", "guarded x")
+
+    second = world.approve(world.waiting())
+
+    assert "was closed and goes on as" in second.words and "first look" not in second.words
+    assert asking.wait() == 0
+    report = world.audit()
+    assert report["ok"] and report["unprotected"] < report["head"]["size"]
+
+
 def test_running_commands_finish_first(world: World):
     """
     The end of a command belongs into the log that has its start.
