@@ -26,6 +26,7 @@ from gatesh.broker.channel import sweep
 from gatesh.broker.finishing import Finishing
 from gatesh.broker.law import LawBook
 from gatesh.broker.lawacts import law_acts
+from gatesh.broker.lineage import Lineage
 from gatesh.broker.notify import Notifier
 from gatesh.broker.proposals import Proposals
 from gatesh.broker.push import pushing
@@ -166,6 +167,7 @@ def _open(places: Places) -> Iterator[Server]:
                     gate, server.desk.inside, lambda: logs.closing_entry(places, settings, key)
                 )
                 server.desk.operations["close-log"] = finishing.close
+                server.desk.operations["lineage"] = Lineage(places.state).answer
                 yield server
                 clean = True
             _farewell(docket, finishing.last)
