@@ -219,7 +219,7 @@ def _asker(asker: Mapping[str, Any]) -> str:
         parts.append(visible(asker["person"]))
     if asker["agent"]:
         parts.append(f"agent {visible(asker['agent']['name'])}")
-    chain = " < ".join(visible(name) for _, name in asker["ancestry"][:6])
+    chain = " < ".join(visible(name) for _, name in asker["ancestry"])
     return ", ".join(parts) + (f"  ({chain})" if chain else "")
 
 
