@@ -10,7 +10,7 @@ import sys
 PEOPLE = frozenset(
     "answer approve ask audit broker cancel check doctor export head init keys kill ledger"
     " log pending people propose reject replay report revoke rules setup shims show sign"
-    " submit wait watch".split()
+    " submit unseal wait watch".split()
 )
 
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from gatesh import socketpath
+from gatesh import bech32, socketpath
 from gatesh.errors import ConfigError
 from gatesh.model import Verdict
 
@@ -138,7 +138,8 @@ class Config:
     bind_env: tuple[str, ...] = BIND_ENV
     head_bytes: int = 32 << 20  # of each stream that are kept from its start …
     tail_bytes: int = 1 << 20  # … and from its end, when it is longer than both
-    redact: bool = True  # cover what looks like a secret, in records only
+    redact: bool = True  # cover what looks like a secret, in records only …
+    seal_to: str | None = None  # … and keep what was covered for who has the key to this
     log_key: str = "file"  # file | keyring
     push: tuple[str, ...] = ()  # a program that gets each new head on its standard input …
     push_every_s: float = 60  # … at most this often
@@ -275,12 +276,24 @@ def _transcript(value: Any) -> dict[str, Any]:
                 raise ValueError("redact: give true or false")
             read[name] = amount
             continue
+        if name == "seal_to":
+            read[name] = _age_key(amount)
+            continue
         if name not in ("head_bytes", "tail_bytes"):
-            raise ValueError(f"{name}: there are head_bytes, tail_bytes and redact")
+            raise ValueError(f"{name}: there are head_bytes, tail_bytes, redact and seal_to")
         if not isinstance(amount, int) or isinstance(amount, bool) or amount < 4096:
             raise ValueError(f"{name}: give a number of bytes, 4096 or more")
         read[name] = amount
     return read
+
+
+def _age_key(value: Any) -> str:
+    try:
+        if isinstance(value, str) and len(bech32.decode("age", value)) == 32:
+            return value.lower()
+    except ValueError as problem:
+        raise ValueError(f"seal_to: {problem}") from None
+    raise ValueError("seal_to: give a public key of age, age1…")
 
 
 def _audit(value: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ ROWS = [
     {"words", "config", "bridge"},
     {"client"},
     {"pathsearch"},
-    {"model", "visible", "wire", "socketpath", "sensitive"},
+    {"model", "visible", "wire", "socketpath", "sensitive", "bech32"},
     {"document"},
     {"errors"},
 ]

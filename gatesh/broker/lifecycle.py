@@ -41,7 +41,7 @@ from gatesh.gate import Gate
 from gatesh.keys.logkey import LogKey
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.store import Ledger
-from gatesh.transcript.recorder import salvage
+from gatesh.transcript.recorder import Limits, salvage
 
 log = logging.getLogger("gatesh.broker")
 
@@ -232,7 +232,7 @@ def _telling(docket: Docket, seed: bytes) -> Notifier:
 def _settle_losses(docket: Docket, running: Path) -> None:
     """Say of each command that the last broker left running that nobody knows its end."""
     running.mkdir(mode=0o700, exist_ok=True)
-    redact = docket.law().config.redact
+    limits, blobs = Limits.of(docket.law().config), docket.blobs
     for id in sorted(command.id for command in docket.states.unfinished()):
         entry: dict[str, Any] = {
             "type": "command.lost",
@@ -242,10 +242,10 @@ def _settle_losses(docket: Docket, running: Path) -> None:
         if (running / id).is_dir():
             # What was in its memory is gone: the last of timing, the end of a long stream.
             entry["complete"] = False
-            entry["streams"] = salvage(running / id, docket.blobs.adopt, redact=redact)
+            entry["streams"] = salvage(running / id, blobs.adopt, blobs.put, limits)
         docket.ledger.append([entry])
     for left in running.iterdir():
-        salvage(left, docket.blobs.adopt, redact=redact)  # never started: kept, by digest only
+        salvage(left, blobs.adopt, blobs.put, limits)  # never started: kept, by digest only
 
 
 def _farewell(docket: Docket, closed: Mapping[str, Any] | None) -> None:

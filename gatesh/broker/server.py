@@ -105,7 +105,7 @@ class Server:
 
     def _call(self, sock: socket.socket, peer: Peer, body: bytes, fds: list[int]) -> None:
         law = self.gate.docket.law()
-        limits = Limits(law.config.head_bytes, law.config.tail_bytes, law.config.redact)
+        limits = Limits.of(law.config)
         lent: list[int | None] = list(fds)
         call = None
         problem: str | None = None

@@ -30,6 +30,7 @@ COMMANDS = {
     "kill": "watch",
     "log": "log",
     "replay": "replay",
+    "unseal": "unseal",
     "export": "replay",
     "report": "report",
     "doctor": "doctor",

@@ -1,9 +1,10 @@
-"""`gatesh keys new|list|doctor`: the key a person signs with."""
+"""`gatesh keys new|list|doctor|seal-key`: the key a person signs with; an auditor's."""
 
 from __future__ import annotations
 
 import getpass
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ import typer
 from gatesh import config
 from gatesh.cli import show
 from gatesh.errors import KeyTrouble
-from gatesh.keys import generate, signers
+from gatesh.keys import generate, privatefile, signers
+from gatesh.keys.age import Identity
 from gatesh.visible import visible
 
 app = typer.Typer(no_args_is_help=True, help="The key you approve with.")
@@ -38,6 +40,27 @@ def new(
     )
     typer.echo(str(made.pub_file))
     typer.echo(f"{made.public.fingerprint} kept in {visible(made.kept)}", err=True)
+
+
+@app.command("seal-key")
+def seal_key(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to put the private key.")],
+) -> None:
+    """Make the key that unredacted copies of transcripts are sealed for.
+
+    For an auditor, on the auditor's own machine: FILE stays there. What is printed
+    goes into the broker's settings, as `transcript: {seal_to: age1…}`. The key is
+    one of age (https://age-encryption.org): `age-keygen` makes the same.
+    """
+    identity = Identity.new()
+    text = f"# public key: {identity.recipient}\n{identity}\n"
+    try:
+        made = privatefile.create(path, text.encode())
+    except OSError as problem:
+        raise KeyTrouble(f"{visible(str(path))} cannot be made: {problem.strerror}") from None
+    if not made:
+        raise KeyTrouble(f"{visible(str(path))} is there already", hint="name another file")
+    typer.echo(str(identity.recipient))
 
 
 @app.command("list")

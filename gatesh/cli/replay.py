@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gatesh import config
+from gatesh.cli.calm import Calm
 from gatesh.cli.history import Command, Commands, kept
 from gatesh.cli.log import moment_of
 from gatesh.cli.pending import RequestId
@@ -22,19 +22,13 @@ from gatesh.transcript.player import cast, play
 from gatesh.visible import visible
 
 
-def _find(id: str) -> tuple[str, Command]:
+def find(id: str) -> tuple[str, Command]:
     """Return the command and the name of the log it is in."""
     wanted = read_id(id)
     found = Commands(config.places().state).get(wanted) if wanted else None
     if found is None:
         raise NotFound(f"no command {visible(id)} in the log", hint="list them with `gatesh log`")
     return found
-
-
-# Sequences that make a terminal answer, change its title or clipboard, or leave its screen.
-_ACTING = re.compile(
-    rb"\x1b[\]PX^_][^\x07\x1b]*(\x07|\x1b\\)?|\x1b\[[0-9;?>=]*[cnpqt]|[\x05\x0e\x0f]"
-)
 
 
 def replay(
@@ -53,20 +47,19 @@ def replay(
 
     Example: gatesh replay k7q2-m9xd --speed 4
     """
-    _, command = _find(id)
+    _, command = find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
     blob = partial(kept, config.places().state)
+    out, err = Calm(sys.stdout.buffer, raw=raw), Calm(sys.stderr.buffer, raw=raw)
     began = time.monotonic()
     for streams in (command.streams, *command.late):
         for chunk in play(streams, blob):
             if speed:
                 time.sleep(max(0.0, chunk.at / speed - (time.monotonic() - began)))
-            out = sys.stderr.buffer if chunk.stream == "stderr" else sys.stdout.buffer
             if chunk.gap:
                 print(f"gatesh: {chunk.gap} bytes here were not kept", file=sys.stderr)
-            out.write(chunk.data if raw or not out.isatty() else _ACTING.sub(b"", chunk.data))
-            out.flush()
+            (err if chunk.stream == "stderr" else out).write(chunk.data)
 
 
 def export(
@@ -101,13 +94,13 @@ def export(
         return
     line = ocsf.line if as_ocsf else syslog.line
     start = moment_of(since) if since else None
-    for origin, command in [_find(id)] if id else Commands(config.places().state, start):
+    for origin, command in [find(id)] if id else Commands(config.places().state, start):
         if start is None or moment(command.t) >= start:
             typer.echo(line(command, origin))
 
 
 def _export_cast(id: str) -> None:
-    _, command = _find(id)
+    _, command = find(id)
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
     blob = partial(kept, config.places().state)

@@ -271,6 +271,8 @@ def _stream(value: Any) -> bool:
         isinstance(value, dict) and _count(value.get("bytes")) and _digest(value.get("sha256"))
     ):
         return False
+    if "sealed" in value and not _sealed(value["sealed"]):
+        return False
     kept = value.get("kept")
     if kept == "all":
         return True
@@ -285,6 +287,16 @@ def _stream(value: Any) -> bool:
     )
 
 
+def _sealed(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"bytes", "sha256", "to"}
+        and _count(value["bytes"])
+        and _digest(value["sha256"])
+        and _text(value["to"])
+    )
+
+
 def kept_blobs(entry: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return (digest, bytes) of each transcript blob that the streams of *entry* name.
 
@@ -296,4 +308,6 @@ def kept_blobs(entry: Mapping[str, Any]) -> list[tuple[str, int]]:
             parts.append((stream["sha256"], stream["bytes"]))
         else:
             parts += [(digest, size) for size, digest in stream["kept"].values()]
+        if "sealed" in stream:
+            parts.append((stream["sealed"]["sha256"], stream["sealed"]["bytes"]))
     return [(digest, size) for digest, size in parts if size]

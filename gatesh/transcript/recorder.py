@@ -4,7 +4,8 @@ Every byte is in a file before it is passed on, so nothing is shown that is not
 recorded; a broker that is killed leaves the files for the next one.  A stream
 longer than its limits keeps its head and its tail, its full length and its full
 digest.  When the command has ended, secrets in the files are covered (`redact`):
-same length, and counted in the entry.
+same length, and counted in the entry.  What was there before can be kept for one
+auditor, sealed to their key.
 
     DIR/stdout, DIR/stderr (or DIR/tty)   the bytes
     DIR/timing                            JSON lines: [seconds, "o" | "e" | "t", bytes]
@@ -12,7 +13,9 @@ same length, and counted in the entry.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -22,8 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gatesh.config import Config
+from gatesh.keys.age import Recipient
 from gatesh.transcript.redact import redact as redacting
 from gatesh.transcript.ring import Ring
+
+log = logging.getLogger("gatesh.broker")
 
 NAMES = {"o": "stdout", "e": "stderr", "t": "tty"}
 SHORT = 1 << 20  # bytes of a stream that are hashed at once; what follows, beside the relaying
@@ -41,6 +48,24 @@ class Limits:
     head: int = 32 << 20
     tail: int = 1 << 20
     redact: bool = True
+    seal_to: Recipient | None = None  # who gets what was covered, sealed
+
+    @classmethod
+    def of(cls, config: Config) -> Limits:
+        """Return what the settings of a broker ask for."""
+        to = None if config.seal_to is None else _recipient(config.seal_to)
+        return cls(config.head_bytes, config.tail_bytes, config.redact, to)
+
+
+@functools.cache
+def _recipient(key: str) -> Recipient | None:
+    try:
+        found = Recipient.parse(key)
+        found.seal(b"")
+    except ValueError as problem:  # a record must not fail for this
+        log.error("transcript.seal_to: %s: nothing is sealed: %s", key, problem)
+        return None
+    return found
 
 
 class _Stream:
@@ -74,23 +99,31 @@ class _Stream:
 
     def finish(self, adopt: Adopt, put: Put, *, redact: bool) -> dict[str, Any]:
         os.close(self.fd)
-        covered = cover(self.path) if redact else {}
+        before, after, covered = cover(self.path) if redact else (b"", b"", {})
         sha256, length = adopt(self.path)
         beyond = self.bytes - length
         if not beyond:
             # Of what is kept: the digest of a text that has one unknown word gives that word away.
-            return _told({"bytes": self.bytes, "sha256": sha256, "kept": "all"}, covered)
+            found = {"bytes": self.bytes, "sha256": sha256, "kept": "all"}
+            return _told(found, covered, _sealed(before, covered, self.limits.seal_to, put))
         tail = self.ring.last(beyond) if self.ring else b""
         if redact:
+            before += tail
             tail, more = redacting(tail)
             covered = dict(Counter(covered) + Counter(more))
+        whole = self.digest.hexdigest()
+        if covered and len(tail) == beyond:  # all is kept, in two parts: as above
+            whole = hashlib.sha256(after + tail).hexdigest()
         kept = {"head": [length, sha256], "tail": [len(tail), put(tail)]}
-        found = {"bytes": self.bytes, "sha256": self.digest.hexdigest(), "kept": kept}
-        return _told(found, covered)
+        found = {"bytes": self.bytes, "sha256": whole, "kept": kept}
+        return _told(found, covered, _sealed(before, covered, self.limits.seal_to, put))
 
 
-def cover(path: Path) -> dict[str, int]:
-    """Cover the secrets in the file *path*, in place; return how many of each rule."""
+def cover(path: Path) -> tuple[bytes, bytes, dict[str, int]]:
+    """Cover the secrets in the file *path*, in place.
+
+    Return what was in it before, what is in it now, and how many of each rule were found.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(fd, "r+b") as file:
         before = file.read()
@@ -98,11 +131,27 @@ def cover(path: Path) -> dict[str, int]:
         if covered:
             file.seek(0)
             file.write(after)
-    return covered
+    return before, after, covered
 
 
-def _told(found: dict[str, Any], covered: dict[str, int]) -> dict[str, Any]:
-    return {**found, "redacted": covered} if covered else found
+def _sealed(
+    before: bytes, covered: dict[str, int], to: Recipient | None, put: Put
+) -> dict[str, Any] | None:
+    """Keep *before* for the auditor alone, if anything of it was covered."""
+    if to is None or not covered:
+        return None
+    sealed = to.seal(before)
+    return {"bytes": len(sealed), "sha256": put(sealed), "to": str(to)}
+
+
+def _told(
+    found: dict[str, Any], covered: dict[str, int], sealed: dict[str, Any] | None
+) -> dict[str, Any]:
+    if covered:
+        found["redacted"] = covered
+    if sealed is not None:
+        found["sealed"] = sealed
+    return found
 
 
 class Recorder:
@@ -192,15 +241,17 @@ class Recorder:
             pass  # what is in it the next broker finds and names
 
 
-def salvage(directory: Path, adopt: Adopt, *, redact: bool = True) -> dict[str, Any]:
+def salvage(directory: Path, adopt: Adopt, put: Put, limits: Limits) -> dict[str, Any]:
     """Return the `streams` of what a broker that was killed had recorded in *directory*."""
     found: dict[str, Any] = {}
     for name in (*NAMES.values(), "timing"):
         path = directory / name
         if path.is_symlink() or not path.is_file():
             continue
-        covered = cover(path) if redact and name != "timing" else {}
+        hides = limits.redact and name != "timing"
+        before, _, covered = cover(path) if hides else (b"", b"", {})
+        sealed = _sealed(before, covered, limits.seal_to, put)
         sha256, length = adopt(path)
-        found[name] = _told({"bytes": length, "sha256": sha256, "kept": "all"}, covered)
+        found[name] = _told({"bytes": length, "sha256": sha256, "kept": "all"}, covered, sealed)
     directory.rmdir()
     return found

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatesh.config import load
 from gatesh.document import sha256
+from gatesh.errors import ConfigError
+from gatesh.keys.age import Identity
 from gatesh.transcript.recorder import Limits, Recorder, salvage
 from gatesh.transcript.redact import RULES, redact
 
@@ -81,6 +86,9 @@ def test_whatever_is_around_it(before, rule, after):
     assert all(new in (old, 0x2A) for old, new in zip(data, covered, strict=True))
 
 
+AUDITOR = Identity.new()
+
+
 class Shelf:
     """Keeps blobs in memory."""
 
@@ -95,6 +103,13 @@ class Shelf:
         data = path.read_bytes()
         path.unlink()
         return self.put(data), len(data)
+
+
+def unsealed(shelf, stream):
+    """What the auditor gets of the sealed copy."""
+    sealed = shelf.kept[stream["sealed"]["sha256"]]
+    assert len(sealed) == stream["sealed"]["bytes"]
+    return b"".join(AUDITOR.unseal(io.BytesIO(sealed)))
 
 
 TOKEN = SECRETS["github-token"].encode()
@@ -131,10 +146,81 @@ def test_what_a_killed_broker_leaves_is_covered_too(tmp_path):
     (directory / "stdout").write_bytes(TOKEN)
     shelf = Shelf()
 
-    found = salvage(directory, shelf.adopt)
+    found = salvage(directory, shelf.adopt, shelf.put, Limits(seal_to=AUDITOR.recipient))
 
     assert found["stdout"]["redacted"] == {"github-token": 1}
-    assert list(shelf.kept.values()) == [b"*" * len(TOKEN)]
+    assert shelf.kept[found["stdout"]["sha256"]] == b"*" * len(TOKEN)
+    assert unsealed(shelf, found["stdout"]) == TOKEN
+
+
+def test_what_is_covered_is_kept_for_the_auditor_alone(tmp_path):
+    """
+    Head and tail, in the order they were printed; nothing is sealed where nothing was covered.
+    """
+    shelf = Shelf()
+    recorder = Recorder(tmp_path / "id", Limits(100, 60, seal_to=AUDITOR.recipient))
+    written = TOKEN + b" " + b"x" * 500 + b" " + TOKEN
+    recorder.write("o", written)
+    recorder.write("e", b"nothing to hide")
+
+    streams = recorder.finish(shelf.adopt, shelf.put)
+
+    assert unsealed(shelf, streams["stdout"]) == written[:100] + written[-60:]
+    assert "sealed" not in streams["stderr"] and "sealed" not in streams["timing"]
+    assert all(TOKEN not in data for data in shelf.kept.values())
+
+
+def test_the_digest_gives_no_covered_word_away(tmp_path):
+    """
+    Whoever knows all but a weak password could try passwords until the digest fits.
+    """
+    shelf, recorder = Shelf(), Recorder(tmp_path / "id", Limits(head=10, tail=60))
+    recorder.write("o", b"DB_PASSWORD=correct-7\n")  # all of it is kept, in two parts
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    kept = b"".join(shelf.kept[sha] for _, sha in stream["kept"].values())
+    assert stream["sha256"] == sha256(kept)
+
+
+def test_the_auditor_sees_what_others_cannot(world, tmp_path):
+    world.set_up()
+    key = tmp_path / "auditor.key"
+    recipient = world.gatesh("keys", "seal-key", key).text.strip()
+    assert key.stat().st_mode & 0o777 == 0o600
+    world.settings(f"transcript: {{seal_to: {recipient}}}\n")
+    world.program("leak", f"echo token {TOKEN.decode()}; echo {TOKEN.decode()} again >&2")
+    world.gatesh("-c", "leak")
+    (finished,) = world.entries("command.finished")
+
+    shown = world.gatesh("unseal", finished["id"], "--key", key)
+    assert shown.out == b"token " + TOKEN + b"\n" and shown.err == TOKEN + b" again\n"
+    sealed = finished["streams"]["stdout"]["sealed"]["sha256"]
+    file = world.state / "blobs" / "sha256" / sealed[:2] / sealed
+    assert world.gatesh("unseal", file, "--key", key).out == b"token " + TOKEN + b"\n"
+    assert world.audit()["ok"]
+
+    other = tmp_path / "other.key"
+    world.gatesh("keys", "seal-key", other)
+    refused = world.gatesh("unseal", finished["id"], "--key", other)
+    assert refused.status != 0 and refused.out == b"" and "another key" in refused.words
+    for path in (world.state / "blobs").rglob("*"):
+        assert path.is_dir() or TOKEN not in path.read_bytes()
+    file.unlink()
+    assert "transcript-missing" in {f["code"] for f in world.audit()["findings"]}
+
+
+@pytest.mark.parametrize("key", ["age1", "AUDITOR", str(AUDITOR.recipient)[:-1] + "q", "7"])
+def test_a_key_to_seal_to_that_is_none_is_refused_at_once(tmp_path, key):
+    """
+    Noticed only when an auditor wants to read, it would be too late.
+    """
+    path = tmp_path / "config.yaml"
+    path.write_text(f"transcript: {{seal_to: {key}}}\n")
+    path.chmod(0o600)
+
+    with pytest.raises(ConfigError, match="seal_to"):
+        load(path)
 
 
 def test_a_site_can_ask_for_every_byte(tmp_path):
