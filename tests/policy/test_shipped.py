@@ -191,6 +191,10 @@ ssh-keygen -t ed25519 -f /tmp/k -N ''
 eval "$(ssh-agent -s)"
 gatesh pending --json && gatesh wait k7q2-m9xd
 apt-get update
+make release && npm run build:prod
+stripe customers list
+nomad job status && consul members
+python3 -c 'w = open("/usr/share/dict/words").read(); open("out.txt", "w").write(w)'
 pip install --break-system-packages yt-dlp
 until (echo > /dev/tcp/localhost/5432) 2>/dev/null; do sleep 1; done
 echo quit | telnet 127.0.0.1 6665
@@ -333,6 +337,20 @@ files.delete-outside        truncate -s 0 ~/notes.txt
 git.discard-work            git reset --har HEAD~1
 git.discard-work            git restore -sHEAD a.c
 databases.bare-statements   DROP TABLE users;
+clouds.payments             stripe refunds create --charge ch_1
+clouds.platforms            supabase db reset --linked
+infra.orchestrators         nomad namespace delete x
+infra.orchestrators         consul services deregister x
+infra.deploy-targets        npm run deploy:prod
+infra.pulumi-secrets        pulumi stack output --show-secrets
+kubernetes.helm-write       helm plugin install https://plugins.example/x
+databases.delete-listed     redis-cli --scan --pattern 'x*' | xargs redis-cli del
+secrets.managers            git credential fill
+files.delete-root           mv / /tmp
+files.delete-listed-file    xargs rm -rf < list
+files.fork-bomb             bomb() { bomb | bomb & }; bomb
+code.deletes                python3 -c 'd = "/usr/lib/x"; shutil.copy(s, d)'
+network.firewall            hostnamectl set-hostname x
 code.cloud-calls            python3 -c 'import boto3; boto3.client("ec2").terminate_instances(InstanceIds=["i-1"])'
 code.deletes                awk 'BEGIN { print "x" > "/etc/cron.d/x" }'
 code.runs-programs          python3 -c 'import subprocess; subprocess.run(["git", "push", remote])'
