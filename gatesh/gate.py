@@ -64,7 +64,8 @@ class Gate:
             return Leave(trouble[0])
         if outer is not None:
             case = nested.within(case, outer)
-        if case.invocation.mode is Mode.SESSION and call.command is None:
+        live = is_live(call, case.invocation)
+        if case.invocation.mode is Mode.SESSION and call.command is None and not live:
             client.say(words.no_session())
             return Leave(TROUBLE)
         if case.missing is not None:

@@ -17,6 +17,8 @@
       R  run       stdin(1) stdout(1) stderr(1) argc(4), then fields: path, argv[0…];
                    each of the three is 0 (the caller's own), n (the n-th descriptor attached)
                    or 255 (a new terminal, which the client makes and sends back as T)
+      I  converse  as R, for a shell whose commands are typed: the last descriptor attached leads to
+                   its editor (`client/editor.py` says what is spoken there)
       D  drained   the answer to D
       K  kill      send this signal(1) to the shell
       X  leave     how(1) value(1), as in F

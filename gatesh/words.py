@@ -155,8 +155,9 @@ def shell_is_gatesh(name: str, path: str) -> str:
 
 
 def no_session() -> str:
-    """Interactive use, which is not served."""
+    """An interactive shell that is not bash, or that nobody types to."""
     return (
-        "gatesh: error: interactive sessions are not served yet; nothing was run\n"
+        "gatesh: error: only bash is served as an interactive shell, and only on a terminal;"
+        " nothing was run\n"
         "gatesh: hint: give a command with -c, a script file, or commands on a pipe\n"
     )

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gatesh import wire, words
-from gatesh.broker.relay import Relay
+from gatesh.broker.relay import Relay, sealed
 from gatesh.broker.session import Session
 from gatesh.broker.stopping import kill_tree
 from gatesh.broker.surroundings import Peer, began, is_null, same_description
+from gatesh.broker.typed import Typed
 from gatesh.caller import SIGNAL, Copy, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
+from gatesh.model import Mode
 from gatesh.transcript.recorder import Limits, Recorder
 
 KILL = 9
@@ -58,6 +60,7 @@ class Link:
         self.shell = -1  # a pidfd, once the client has told us the pid
         self.shell_pid = 0
         self.unseen: tuple[str, ...] = ()  # of stdout and stderr, what does not pass through us
+        self.screen_class = Relay
         self.screen = -1  # where a command's new terminal is shown, until the client sends it
 
     def close(self) -> None:
@@ -114,13 +117,18 @@ class Link:
         poll.register(self.watched, select.POLLIN)
         return bool(poll.poll(0))
 
-    def wait(self, wake: int, seconds: float | None, *, spoken: bool = False) -> bool:
+    def wait(
+        self, wake: int, seconds: float | None, *, spoken: bool = False, also: int = -1
+    ) -> bool:
         """Return when *wake* is readable or the client has left; False when time is up.
 
         With *spoken*, also when the client has sent something: how its shell has ended.
+        With *also*, when that can be read.
         """
         poll = select.poll()
         poll.register(wake, select.POLLIN)
+        if also >= 0:
+            poll.register(also, select.POLLIN)
         if self.watched >= 0:
             poll.register(self.watched, select.POLLIN)
         # Not POLLIN before anything runs: a client that chatters waits all the same.
@@ -176,14 +184,15 @@ class Link:
 
     def _run(self, plan: Plan, late: Callable[[Mapping[str, Any]], None]) -> Ending:
         if plan.commands is not None:
-            return Session(self, plan, plan.commands, late).run()
+            typed = plan.commands.invocation.mode is Mode.SESSION
+            return (Typed if typed else Session)(self, plan, plan.commands, late).run()
         recorder = Recorder(self.running / plan.id, self.limits)
         if plan.stdin is not None:
             _consume(self.lent[0])
         relays, places = self.pipes(recorder)
         fds = [relay.inlet for relay in relays]
         if plan.stdin is not None:
-            fds.append(_sealed(plan.stdin))
+            fds.append(sealed(plan.stdin))
             places[0] = len(fds)
         argv, place = plan.argv, self.running.with_name("scripts") / plan.id
         if plan.copy is not None:
@@ -204,10 +213,17 @@ class Link:
         return Ending(how, value, seconds, streams, self.broken or why, self.unseen)
 
     def start(
-        self, places: list[int], path: bytes, argv: list[bytes], fds: list[int], relays: list[Relay]
+        self,
+        places: list[int],
+        path: bytes,
+        argv: list[bytes],
+        fds: list[int],
+        relays: list[Relay],
+        *,
+        kind: bytes = b"R",
     ) -> None:
         """Have the client start the shell, with *fds* attached; begin to relay."""
-        self._send(b"R", wire.run(places, path, argv), tuple(fds))
+        self._send(kind, wire.run(places, path, argv), tuple(fds))
         for fd in fds:
             os.close(fd)
         for relay in relays:
@@ -274,7 +290,7 @@ class Link:
             for fd in fds:
                 os.close(fd)
             return
-        relay = Relay("t", self.screen, recorder, self._cannot_record, *fds)
+        relay = self.screen_class("t", self.screen, recorder, self._cannot_record, *fds)
         self.screen = -1
         self.errors = relay
         relays.append(relay)
@@ -399,15 +415,3 @@ def _consume(fd: int | None) -> None:
     """Leave a file that commands were read from at its end, where bash leaves it."""
     if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode):
         os.lseek(fd, 0, os.SEEK_END)
-
-
-def _sealed(data: bytes) -> int:
-    """Return a descriptor on *data* that nobody can change any more, at its start."""
-    fd = os.memfd_create("gatesh-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    left = memoryview(data)
-    while left:
-        left = left[os.write(fd, left) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    # From <linux/fcntl.h>, absent from Python's module: F_ADD_SEALS, all four seals.
-    fcntl.fcntl(fd, 1033, 0x1 | 0x2 | 0x4 | 0x8)
-    return fd

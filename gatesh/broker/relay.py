@@ -186,3 +186,15 @@ class Relay:
         waiting = array.array("i", [0])
         fcntl.ioctl(self.source, termios.FIONREAD, waiting)
         return waiting[0]
+
+
+def sealed(data: bytes) -> int:
+    """Return a descriptor on *data* that nobody can change any more, at its start."""
+    fd = os.memfd_create("gatesh-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    # From <linux/fcntl.h>, absent from Python's module: F_ADD_SEALS, all four seals.
+    fcntl.fcntl(fd, 1033, 0x1 | 0x2 | 0x4 | 0x8)
+    return fd

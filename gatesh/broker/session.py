@@ -28,6 +28,7 @@ from gatesh.transcript.recorder import Recorder
 
 if TYPE_CHECKING:
     from gatesh.broker.link import Link
+    from gatesh.broker.typed import Typed
 
 Late = Callable[[Mapping[str, Any]], None]
 SYNTAX = 2  # with what a script that cannot be parsed ends
@@ -298,7 +299,7 @@ class Session:
 class Turn:
     """The session as the client of one of its commands (`gatesh.caller.Client`)."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session | Typed) -> None:
         self.session = session
 
     @property

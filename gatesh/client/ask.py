@@ -82,27 +82,31 @@ def obey(
             say(body)
         elif kind == b"X":
             return body[0], body[1]
-        elif kind == b"R":
-            return carry_out(sock, body, fds, environment, descriptors, ignored)
+        elif kind in (b"R", b"I"):
+            return carry_out(sock, kind, body, fds, environment, descriptors, ignored)
         else:
             raise WireError("a frame this client does not know: install gatesh again")
 
 
 def carry_out(
     sock: socket,
+    kind: bytes,
     body: bytes,
     fds: "list[int]",
     environment: "list[bytes]",
     descriptors: int,
     ignored: "int | None",
 ) -> "tuple[int, int]":
-    """Run what the R frame *body* says, whatever comes; never to be asked for again."""
+    """Run what the R or I frame *body* says, whatever comes; never to be asked for again."""
     plan = read_run(body)
     try:
         if TERMINAL in plan[0]:
-            from gatesh.client.terminal import run
-        else:
-            from gatesh.client.run import run
+            from gatesh.client import terminal
+
+            editor = socket(fileno=fds.pop()) if kind == b"I" else None
+            return terminal.run(sock, plan, fds, environment, descriptors, ignored, editor)
+        from gatesh.client.run import run
+
         return run(sock, plan, fds, environment, descriptors, ignored)
     except (WireError, ConnectionError) as problem:
         # Not for `ask` to try once more: the command may have run.

@@ -27,6 +27,8 @@ class Keys:
         canary: Canary,
         watched: "list[int]",
         woken: int,
+        *,
+        session: bool = False,
     ) -> None:
         self.sock = sock
         self.pair = pair
@@ -35,6 +37,7 @@ class Keys:
         self.canary = canary
         self.watched = watched
         self.woken = woken
+        self.session = session
         self.shell = 0
         self.typed = b""
         self.given = list(outer.saved)
@@ -159,8 +162,11 @@ class Keys:
     def _signal_callers(self, keys: bytes) -> None:
         """Let Ctrl-C and Ctrl-\\ reach who shares our group, as it would with no terminal between.
 
-        Otherwise a script or a make that called us would go on after a Ctrl-C.
+        Otherwise a script or a make that called us would go on after a Ctrl-C.  Not from an
+        interactive shell: that has a group of its own, and who called it never hears of them.
         """
+        if self.session:
+            return
         modes = termios.tcgetattr(self.master)
         if not modes[LFLAG] & termios.ISIG:
             return

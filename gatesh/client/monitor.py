@@ -2,7 +2,8 @@
 
     client W ── in its caller's group, on its caller's terminal
       └─ monitor M ── leads the session of the new terminal
-           └─ shell B ── a group of its own there
+           ├─ shell B ── a group of its own there
+           └─ editor E ── another, when commands are typed to the shell (`editor.py`)
 
 Without M the shell's group would be an orphan, and Ctrl-Z would do nothing.  M
 starts the shell, passes signals on to it, and tells W what became of it.  When W
@@ -18,6 +19,7 @@ import _signal
 import posix
 import select
 import termios
+import time
 from _socket import socket
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +31,7 @@ OURS = 0  # ptyprocess has put the new terminal there
 
 
 class Monitor:
-    """M.  *become* execs the shell; *outer* is the caller's terminal, to be put back to *saved*.
+    """M.  *become* execs the shell, *edit* is E; *outer* is to be put back to *saved*.
 
     *leader*: W leads the caller's session, so its end hangs up whatever is left in
     the foreground.  Else children in the background live on, and M with them until
@@ -44,9 +46,12 @@ class Monitor:
         saved: "list[Any]",
         lifeline: int,
         leader: bool,
+        edit: "Callable[[int], None] | None" = None,
     ) -> None:
         self.pair = pair
         self.become = become
+        self.edit = edit
+        self.editor = 0
         self.outer = outer
         self.saved = saved
         self.lifeline = lifeline
@@ -86,6 +91,10 @@ class Monitor:
             posix.setpgid(self.shell, self.shell)  # both of us: whoever is first
         except OSError:
             pass
+        if self.edit is not None:
+            self.editor = posix.fork()
+            if self.editor == 0:
+                self.edit(self.shell)
         self.pair.send(b"p" + u32(self.shell))
         return True
 
@@ -144,7 +153,22 @@ class Monitor:
         except ProcessLookupError:
             pass
 
+    def _end_editor(self) -> None:
+        """Have E give the terminal its modes back, and leave."""
+        try:
+            posix.kill(self.editor, _signal.SIGHUP)
+            for _ in range(200):
+                if posix.waitpid(self.editor, posix.WNOHANG)[0]:
+                    return
+                time.sleep(0.005)
+            posix.kill(self.editor, _signal.SIGKILL)  # somebody has stopped it
+            posix.waitpid(self.editor, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
     def _report(self, status: int) -> None:
+        if self.editor:
+            self._end_editor()
         if not self.leader:
             posix.tcsetpgrp(OURS, posix.getpgrp())  # whoever reads now finds itself behind
         # Before W knows: our own copy would look like a child that may still write.

@@ -15,6 +15,7 @@ import sys
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
+from functools import partial
 
 from gatesh.client.keys import Keys
 from gatesh.client.monitor import Monitor
@@ -30,8 +31,12 @@ def run(
     environment: "list[bytes]",
     descriptors: int,
     ignored: "int | None",
+    editor: "socket | None" = None,
 ) -> "tuple[int, int]":
-    """Start the shell, tell the broker, and return how to leave."""
+    """Start the shell, tell the broker, and return how to leave.
+
+    *editor* leads from E to the broker, when commands are typed to the shell.
+    """
     places, path, argv = plan
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
     woken, alarm = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
@@ -57,7 +62,12 @@ def run(
     def monitor() -> None:
         pair.close()
         posix.close(held)
-        Monitor(other, shell, outer.fd, outer.saved, lifeline, outer.leader).run()
+        edit = None
+        if editor is not None:
+            from gatesh.client.editor import serve
+
+            edit = partial(serve, editor, close_all_but)
+        Monitor(other, shell, outer.fd, outer.saved, lifeline, outer.leader, edit).run()
 
     master = spawn(monitor)
     other.close()
@@ -65,7 +75,7 @@ def run(
     canary = Canary()
     close_all_but({sock.fileno(), pair.fileno(), master, outer.fd, woken, alarm, *canary.ends})
     posix.dup2(outer.fd, 2, False)  # for our own last words
-    keys = Keys(sock, pair, master, outer, canary, watched, woken)
+    keys = Keys(sock, pair, master, outer, canary, watched, woken, session=editor is not None)
     try:
         keys.start()
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)

@@ -72,7 +72,7 @@ class Screens:
     def same(self, scene: Callable[[str], Any]) -> Any:
         """Play *scene* with gatesh and with bash; fail unless both end alike."""
         ours, theirs = scene(GATESH), scene(BASH)
-        assert ours == theirs
+        assert ours == theirs, f"{ours}\n{theirs}"
         return ours
 
     def prompt(self) -> Screen:

@@ -1,0 +1,315 @@
+"""Commands typed at a terminal: it looks and behaves as bash, and each one is judged first."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pexpect
+import pytest
+
+from tests.terminal.screen import PROMPT, runs
+from tests.world import GATESH, until
+
+SHELL = ("--norc",)
+
+
+@pytest.fixture
+def typing(screens):
+    """Opens a session and types lines; returns what the screen shows after each."""
+
+    def open(shell, *lines, arguments=SHELL, env=None):
+        screen = screens.start(shell, *arguments, env=env)
+        screen.until(PROMPT)
+        return screen, [screen.key(line + "\r", PROMPT).partition("\n")[2] for line in lines]
+
+    return open
+
+
+@pytest.fixture
+def same(screens, typing):
+    """Types the same lines to gatesh and to bash, leaves with `exit 3`, and compares."""
+
+    def play(*lines, **how):
+        def scene(shell):
+            screen, shown = typing(shell, *lines, **how)
+            screen.key("exit 3\r")
+            return [*shown, screen.over()]
+
+        return screens.same(scene)
+
+    return play
+
+
+def test_state_lasts_from_one_command_to_the_next(same):
+    shown = same(
+        "echo hi; cd /tmp; x=5; f() { echo fn $1; }; alias q='echo Q'",
+        "echo $PWD $x; f 2; q y",
+        "true | false | (exit 3); echo ${PIPESTATUS[@]}",
+        "true | false | (exit 3)",
+        "echo $? ${PIPESTATUS[@]}",
+        "true a b",
+        "echo $_; exec 3>/tmp/gatesh-three; echo three >&3",
+        "cat /tmp/gatesh-three; rm /tmp/gatesh-three; exec 3>&-; umask 027; export V=1",
+        "sh -c 'echo $V; umask'; echo $- ${0##*/} $#",
+    )
+    assert shown[1] == "/tmp 5\nfn 2\nQ y\n"
+    assert shown[4] == "3 0 1 3\n"
+    assert shown[-1] == ("exit 3\nexit\n", 3, None)
+
+
+def test_commands_over_several_lines_are_asked_for_and_run_as_one(screens, typing, world):
+    before = len(world.entries()) if (world.state / "ledger").exists() else 0
+
+    def scene(shell):
+        screen, _ = typing(shell)
+        shown = []
+        for text in ("for i in 1 2\rdo echo $i\rdone", "cat <<E\ra $((1+1))\rE", "echo 'a\rb'"):
+            *first, last = text.split("\r")
+            shown += [screen.key(line + "\r", "\r\n> ") for line in first]
+            shown.append(screen.key(last + "\r", PROMPT))
+        return shown
+
+    shown = screens.same(scene)
+    assert shown[2::3][0] == "done\n1\n2\n"
+    scripts = [e["script"] for e in world.entries("command.submitted")[-3:]]
+    assert scripts == ["for i in 1 2\ndo echo $i\ndone", "cat <<E\na $((1+1))\nE", "echo 'a\nb'"]
+    assert len(world.entries()) > before
+
+
+def test_what_bash_says_of_errors(same):
+    shown = same("echo a; )", "echo $?", ": ${nope?boom}; echo no", "echo $?", "nosuch", "return 3",
+                 "", "  # nothing", "echo $?")  # fmt: skip
+    assert shown[1] == "2\n"
+    assert "boom" in shown[2]
+    assert shown[3] == "1\n"
+
+
+def test_set_e_ends_it_as_it_ends_bash(screens, typing):
+    def scene(shell):
+        screen, shown = typing(shell, "set -e", "[ -f nope ] && echo no", "echo alive; ! true")
+        screen.key("false\r")
+        return [*shown, screen.over()]
+
+    assert screens.same(scene)[-1][1] == 1
+
+
+def test_ctrl_c_ends_a_command_a_loop_and_a_half_typed_line(screens, typing):
+    def scene(shell):
+        screen, shown = typing(shell)
+        job = "sh -c 'echo rdy; exec sleep 50'"
+        for command in (job, f"while :; do {job}; done", f"{job}; echo no"):
+            screen.key(command + "\r", "rdy\r\n")
+            shown += [screen.key("\x03", PROMPT), screen.key("echo $?\r", PROMPT)]
+        screen.key("half typed", "half typed")
+        shown += [screen.key("\x03", PROMPT), screen.key("echo $?\r", PROMPT)]
+        screen.key("echo 'open\r", "> ")
+        return [*shown, screen.key("\x03", PROMPT), screen.key("echo $?\r", PROMPT)]
+
+    shown = screens.same(scene)
+    assert [text.split("\n")[1] for text in shown[1::2]] == ["130"] * 5
+
+
+def test_jobs_stop_and_go_on(screens, typing):
+    def scene(shell):
+        screen, shown = typing(shell)
+        screen.key("sh -c 'echo rdy; exec sleep 50'\r", "rdy\r\n")
+        shown += [screen.key("\x1a", PROMPT), screen.key("jobs\r", PROMPT)]
+        screen.key("fg\r", "sleep 50'\r\n")
+        until(lambda: runs("sleep 50"))
+        shown += [screen.key("\x03", PROMPT), screen.key("echo $?\r", PROMPT)]
+        shown.append(screen.key("sh -c 'read -r x <&3; exit 4' 3</dev/null & wait $!\r", PROMPT))
+        shown.append(screen.key("exit\r") or "")
+        return shown, screen.over()[1:]
+
+    shown, end = screens.same(scene)
+    assert "Stopped" in shown[0]
+    assert "Stopped" in shown[1]
+    assert shown[3] == "echo $?\n130\n"
+    assert end[0] is not None
+
+
+def test_leaving_with_a_stopped_job_is_warned_of_once(screens, typing):
+    def scene(shell):
+        screen, shown = typing(shell)
+        screen.key("sh -c 'echo rdy; exec sleep 50'\r", "rdy\r\n")
+        screen.key("\x1a", PROMPT)
+        shown.append(screen.key("exit\r", PROMPT))
+        screen.key("\x04")
+        return shown, screen.over()
+
+    shown, _ = screens.same(scene)
+    assert "There are stopped jobs" in shown[0]
+
+
+def test_ctrl_d_leaves_with_the_last_status(screens, typing):
+    def scene(shell):
+        screen, _ = typing(shell, "(exit 7)")
+        screen.key("\x04")
+        return screen.over()
+
+    assert screens.same(scene) == ("exit\n", 7, None)
+
+
+def test_what_is_typed_ahead_is_read_by_the_command_or_runs_after_it(screens, typing, world):
+    """Unread keys come to bash as commands in a plain terminal; here they are judged."""
+
+    def scene(shell):
+        screen, _ = typing(shell)
+        screen.key("echo rdy; read a; echo rdy; sleep .3\r", "rdy\r\n")
+        screen.key("one\r", "rdy\r\n")
+        screen.key("echo =$a=\r", "\r\n=one=\r\n")
+        screen.until(PROMPT)
+        return screen.key("echo $?\r", PROMPT)
+
+    screens.same(scene)
+    screen, _ = typing(GATESH)
+    screen.key("sleep .3\rforbidden x; touch ahead\r", "DENIED")
+    screen.until(PROMPT)
+    assert not (world.work / "ahead").exists()
+
+
+def test_full_screen_programs_and_the_window(screens, typing):
+    def scene(shell):
+        screen, _ = typing(shell, env={"TERM": "vt100"})
+        screen.key("seq 500 | less\r", ":")
+        screen.key("G", "500")
+        screen.key("q", PROMPT)
+        screen.setwinsize(41, 133)
+        return screen.key("stty size; echo $LINES $COLUMNS\r", "133\r\n41 133\r\n")
+
+    if not os.access("/usr/bin/less", os.X_OK):
+        pytest.skip("less is not installed")
+    for shell in (GATESH, "/bin/bash"):
+        scene(shell)
+
+
+def test_prompts_are_bashs_own(screens, typing):
+    def scene(shell):
+        screen, _ = typing(shell)
+        screen.key('q=Q; PS1="[\\$? \\w $q]"\r', "\r\n[0 ~/work Q]")
+        screen.key("cd /; (exit 4)\r", "\r\n[4 / Q]")
+        screen.key("PROMPT_COMMAND='echo C'C; false\r", "\r\nCC\n[1 / Q]".replace("\n[", "\r\n["))
+        return screen.key("exit\r") or screen.over()
+
+    screens.same(scene)
+
+
+def test_start_up_files_are_read_at_the_terminal(same, world):
+    (world.base / ".bashrc").write_text(
+        "[ -t 0 ] && RC=tty; PS1='P> '; set -o vi; bind 'set bell-style none'\n"
+    )
+    (world.base / ".bash_profile").write_text("[ -t 0 ] && PR=tty; PS1='P> '\n")
+    try:
+        assert same("echo $RC $PR", arguments=())[0] == "tty\n"
+        assert same("echo $RC $PR; shopt login_shell", arguments=("-l",))[0].startswith("tty\n")
+    finally:
+        (world.base / ".bashrc").unlink()
+        (world.base / ".bash_profile").unlink()
+
+
+def test_history_is_kept_for_the_next_session(typing, world):
+    file = world.base / "history"
+    file.write_text("echo from before\n")
+    env = {"HISTFILE": str(file), "HISTCONTROL": "ignoreboth", "TERM": "vt100"}
+    screen, shown = typing(GATESH, "echo a", "echo a", " echo secret", "history", env=env)
+    assert [line.split(None, 1)[1] for line in shown[-1].splitlines()] == [
+        "echo from before", "echo a", "history",
+    ]  # fmt: skip
+    screen.key("\x1b[A\x1b[A", "echo a")
+    screen.key("\x03", PROMPT)
+    assert file.read_text() == "echo from before\necho a\nhistory\n"
+
+
+# ---- judged ------------------------------------------------------------------------------
+
+
+def test_every_command_has_its_own_record(typing, world):
+    screen, _ = typing(GATESH, "echo one", "cd /; (exit 3)")
+    screen.key("exit 5\r")
+    screen.over()
+    entries = world.entries()
+    session = max(i for i, e in enumerate(entries) if e.get("script") == "")
+    entries = entries[session:]
+    submitted = [e for e in entries if e["type"] == "command.submitted"]
+    assert [e["script"] for e in submitted] == ["", "echo one", "cd /; (exit 3)", "exit 5"]
+    ends = {e["id"]: e for e in entries if e["type"] == "command.finished"}
+    assert [ends[e["id"]]["exit"] for e in submitted] == [5, 0, 3, 5]
+    assert world.blob(ends[submitted[1]["id"]]["streams"]["tty"]["sha256"]) == b"one\r\n"
+    shown = world.blob(ends[submitted[0]["id"]]["streams"]["tty"]["sha256"])
+    assert shown.startswith(b"P> echo one\r\n")
+    assert b"7770" not in shown
+
+
+def test_a_refused_command_is_skipped_and_the_prompt_comes_back(typing, world):
+    _, shown = typing(GATESH, "forbidden x; touch ran", "echo $?")
+    assert re.fullmatch(r"gatesh: DENIED by .* Instead: leave it\.\n", shown[0])
+    assert shown[1] == "126\n"
+    assert not (world.work / "ran").exists()
+
+
+def test_a_command_waits_in_place_until_somebody_approves(typing, world):
+    screen, _ = typing(GATESH)
+    screen.key("guarded x; y=1\r", "To decide")
+    world.approve(world.waiting())
+    screen.until("guarded x\r\n")
+    screen.until(PROMPT)
+    assert screen.key("echo $? $y\r", PROMPT) == "echo $? $y\n0 1\n"
+
+
+def test_ctrl_c_gives_up_waiting(typing, world):
+    screen, _ = typing(GATESH)
+    screen.key("guarded y; touch given-up\r", "To decide")
+    id = world.waiting()
+    screen.key("\x03", "PENDING")
+    screen.until(PROMPT)
+    assert screen.key("echo $?\r", PROMPT) == "echo $?\n75\n"
+    world.approve(id)
+    screen.key("echo still\r", "still\r\n")
+    assert not (world.work / "given-up").exists()
+
+
+TRICKS = {
+    "traps": "trap - DEBUG ERR RETURN; shopt -u extdebug",
+    "prompts": "PROMPT_COMMAND=; PS0=; unset PROMPT_COMMAND",
+    "other keys": "set -o vi",
+    "no bookkeeping": "unset -f __gatesh_end __gatesh_status; unset __gatesh_last",
+    "bookkeeping of one's own": "__gatesh_end() { :; }; builtin() { :; }; history() { :; }",
+    "the channel as input": "for f in /proc/$$/fd/*; do [ -S $f ] && echo touch ran > $f; done 2>/dev/null",
+    "the terminal as input": "f() { exec 0</dev/tty; }; f; exec 10</dev/tty",
+    "history": "set -o history; set -H; history -s forbidden x",
+    "signals": "trap '' INT; trap : EXIT USR1",
+    "a steal of the next line": "( read -t 5 -u 10 -N 20 ) & sleep .1",
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_trick_lets_a_refused_command_through(typing, world, trick):
+    screen, _ = typing(GATESH)
+    screen.key(TRICKS[trick] + "\r")
+    screen.key("forbidden x; touch ran\r")
+    while screen.expect(["To decide", "DENIED", pexpect.EOF]) == 0:
+        world.approve(world.waiting())  # judged, and even so
+    screen.key("forbidden y; touch ran\r")
+    screen.expect(["DENIED", pexpect.EOF])
+    screen.close(force=True)
+    assert not (world.work / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["sh", "zsh"])
+def test_other_shells_are_not_opened_where_nobody_would_judge_what_is_typed(screens, world, name):
+    link = world.bin / name
+    link.symlink_to(GATESH)
+    try:
+        shown, status, _ = screens.start(str(link)).over()
+    finally:
+        link.unlink()
+    assert status in (125, 127)  # there may be no zsh here
+    assert "gatesh" in shown
+
+
+def test_without_a_terminal_there_is_no_interactive_shell(world):
+    done = world.gatesh("-i", stdin=subprocess.DEVNULL)
+    assert done.status == 125
+    assert "only on a terminal" in done.words
