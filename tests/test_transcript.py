@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatesh.document import sha256
-from gatesh.transcript.player import play
+from gatesh.transcript.player import cast, play
 from gatesh.transcript.recorder import Limits, Recorder
 from gatesh.transcript.ring import AHEAD, PART
 
@@ -131,3 +132,23 @@ def test_what_comes_after_the_shells_end_is_a_record_of_its_own(tmp_path):
     late = recorder.finish(shelf.adopt, shelf.put)
 
     assert shelf.kept[late["stdout"]["sha256"]] == b"late"
+
+
+@given(st.text(max_size=40), st.integers(1, 5))
+def test_a_cast_has_every_character_however_the_output_was_cut(text, size):
+    """
+    A player that is given half a character shows two wrong ones.
+    """
+    data = text.encode()
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    timing = b"".join(b'[%d,"t",%d]\n' % (n, len(piece)) for n, piece in enumerate(pieces))
+    blobs = {"d": data, "t": timing}
+    streams = {
+        "tty": {"bytes": len(data), "sha256": "d", "kept": "all"},
+        "timing": {"bytes": len(timing), "sha256": "t", "kept": "all"},
+    }
+
+    header, *events = cast(streams, blobs.__getitem__, "title", 7).splitlines()
+
+    assert json.loads(header)["version"] == 2
+    assert "".join(json.loads(event)[2] for event in events) == text

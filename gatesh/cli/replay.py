@@ -104,5 +104,5 @@ def _export_cast(id: str) -> None:
     if command.streams is None:
         raise NotFound(f"{show_id(command.id)} has no record: it is {command.state}")
     blob = partial(kept, config.places().state)
-    began: Any = moment(command.t)
+    began: Any = moment(command.started or command.t)
     typer.echo(cast(command.streams, blob, visible(command.text), int(began.timestamp())), nl=False)

@@ -1,10 +1,10 @@
 """Commands as OCSF events: class Process Activity (1007), one event for each command.
 
 Profiles `host`, `security_control` (what the rules and people decided) and
-`record_integrity`, which came with version 1.9 of the schema: the fingerprint is
-the SHA-256 of the event as JSON with sorted keys and no spaces, without the
-fingerprint itself, and `chain_uid` with `metadata.sequence` name the entry of the
-log that proves it (`gatesh audit proof N`).
+`record_integrity`, which is coming with version 1.9 of the schema: the fingerprint is
+the SHA-256 of the event in canonical JSON (JCS), without the fingerprint itself, and
+`chain_uid` with `metadata.sequence` name the entry of the log that proves it
+(`gatesh audit proof N`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OUTCOME: Final[Mapping[str, tuple[tuple[int, str], tuple[int, str]]]] = {
     "lapsed": (_DENIED, (6, "Dropped")),
     "pending": (_UNKNOWN, (14, "Delayed")),
     "asked": (_UNKNOWN, (14, "Delayed")),
-    "approved": (_ALLOWED, (8, "Approved")),
+    "approved": (_UNKNOWN, (14, "Delayed")),  # by somebody; perhaps not enough, and not started
 }
 
 
@@ -154,12 +154,25 @@ def _parent(asker: Mapping[str, Any]) -> dict[str, Any]:
 
 def _attested(made: dict[str, Any], origin: str, n: int) -> dict[str, Any]:
     attestation: dict[str, Any] = {"authority_uid": origin, "chain_uid": origin, "uid": str(n)}
-    whole = {**made, "attestation": attestation}
-    digest = hashlib.sha256(
-        json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()
-    ).hexdigest()
-    fingerprint = {"algorithm": "SHA-256", "algorithm_id": 3, "value": digest}
-    return {**made, "attestation": {**attestation, "fingerprint": fingerprint}}
+    digest = hashlib.sha256(canonical({**made, "attestation_list": [attestation]})).hexdigest()
+    fingerprint = {
+        "algorithm": "SHA-256",
+        "algorithm_id": 3,
+        "encoding": "Hex",
+        "encoding_id": 1,
+        "serialization": "JCS",
+        "serialization_id": 2,
+        "value": digest,
+    }
+    return {**made, "attestation_list": [{**attestation, "fingerprint": fingerprint}]}
+
+
+def canonical(event: Mapping[str, Any]) -> bytes:
+    """Return *event* as the JSON Canonicalization Scheme (RFC 8785) has it.
+
+    For what events are made of: names in ASCII, text, and integers that a double holds.
+    """
+    return json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _mail(person: str | None) -> str | None:

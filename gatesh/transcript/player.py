@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_DECODER = codecs.getincrementaldecoder("utf-8")
 LETTERS = {"o": "stdout", "e": "stderr", "t": "tty"}
 
 
@@ -77,8 +79,10 @@ def cast(streams: Mapping[str, Any], blob: Callable[[str], bytes], title: str, b
     """Return an asciicast v2 of the output (Debian's player refuses v3)."""
     header = {"version": 2, "width": 80, "height": 24, "timestamp": began, "title": title}
     lines = [json.dumps(header)]
+    # A character may come in two chunks: of each stream its beginning waits for the rest.
+    decoders = {name: _DECODER("replace") for name in LETTERS.values()}
     for chunk in play(streams, blob):
-        text = chunk.data.decode("utf-8", "replace") if not chunk.gap else _gap(chunk.gap)
+        text = decoders[chunk.stream].decode(chunk.data) if not chunk.gap else _gap(chunk.gap)
         if chunk.stream != "tty":
             text = text.replace("\n", "\r\n")  # a pipe has no terminal to add the return
         lines.append(json.dumps([round(chunk.at, 6), "o", text]))
