@@ -9,8 +9,8 @@ import sys
 
 PEOPLE = frozenset(
     "answer approve ask audit broker cancel check doctor export head init keys kill ledger"
-    " log pending people propose reject replay report revoke rules setup shims show sign"
-    " submit unseal wait watch".split()
+    " log override pending people propose reject replay report review revoke rules setup shims show"
+    " sign submit unseal wait watch".split()
 )
 
 

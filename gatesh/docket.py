@@ -156,7 +156,7 @@ class Docket:
                     roster=self.law().roster,
                     requester=requests.read(request)["requester"],
                     origin=self.origin,
-                    on_history=self._on_history,
+                    on_history=self.on_history,
                     now=self.clock(),
                     log_size=self.ledger.head.size,
                     earlier=state.earlier,
@@ -258,7 +258,8 @@ class Docket:
         entry = next(self.ledger.entries(answer.index))
         return Decision.read(self.blobs.get(entry["decision_sha256"]))
 
-    def _on_history(self, size: int, root: bytes) -> bool:
+    def on_history(self, size: int, root: bytes) -> bool:
+        """Tell whether this log had that root at that size."""
         return size <= self.ledger.head.size and self.ledger.root_at(size) == root
 
 

@@ -136,6 +136,7 @@ class Need:
     within_s: int = 900  # how long people may take to answer
     run_within_s: int = 300  # how long after the last approval it may start
     assurance: str = "key"  # key | presence (a security key that was touched)
+    break_glass: int = 0  # how often a day one person may start it alone, to be reviewed later
 
     def stricter(self, other: Need) -> Need:
         """Return what satisfies both: the larger head counts, the shorter times."""
@@ -145,6 +146,7 @@ class Need:
             min(self.within_s, other.within_s),
             min(self.run_within_s, other.run_within_s),
             "presence" if "presence" in (self.assurance, other.assurance) else "key",
+            min(self.break_glass, other.break_glass),
         )
 
 

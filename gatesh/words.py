@@ -65,6 +65,14 @@ def rejected(id: str, by: str, reason: str | None) -> str:
     )
 
 
+def overridden(id: str, by: str) -> str:
+    """Nobody has approved it: one person starts it alone, and everybody hears of that."""
+    return (
+        f"gatesh: OVERRIDE by {ascii_line(by)}: request {show_id(id)} starts without approval."
+        " This is recorded, people are told, and somebody else has to review it.\n"
+    )
+
+
 def asked(id: str, by: str, question: str) -> str:
     """A person wants to know more before deciding."""
     return (

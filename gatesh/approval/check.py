@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from gatesh import document
 from gatesh.approval import request as requests
-from gatesh.approval.decision import NAMESPACE, Decision
+from gatesh.approval.decision import NAMESPACE, Decision, LogHead
 from gatesh.approval.quorum import can_answer
 from gatesh.approval.roster import Roster
 from gatesh.approval.why import WHY, refused
@@ -21,7 +21,10 @@ from gatesh.document import MalformedDocument
 from gatesh.keys import sshsig
 from gatesh.keys.publickey import PublicKey
 
-__all__ = ["AHEAD", "WHY", "Accepted", "Signed", "authenticate", "bind", "check", "not_self"]
+__all__ = [
+    "AHEAD", "WHY", "Accepted", "Signed", "authentic", "authenticate", "bind", "check", "not_self",
+    "witnesses",
+]  # fmt: skip
 
 AHEAD = timedelta(seconds=60)  # how far a signer's clock may run before ours
 
@@ -69,24 +72,61 @@ def authenticate(decision: bytes, signature: bytes, roster: Roster) -> Signed:
     Signature first: nothing of the document is looked at before the bytes are known to be
     somebody's.
     """
-    key = sshsig.verify(signature, decision, NAMESPACE)
+    found, key = authentic(
+        decision, signature, roster, NAMESPACE, Decision.read, "decision-malformed"
+    )
+    return Signed(found, key)
+
+
+class Answering(Protocol):
+    """What every signed document says."""
+
+    @property
+    def by(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class Asked(Protocol):
+    """What an answer to a request says of it."""
+
+    @property
+    def request(self) -> str: ...
+    @property
+    def request_sha256(self) -> str: ...
+
+
+D = TypeVar("D", bound=Answering)
+
+
+def authentic(
+    data: bytes,
+    signature: bytes,
+    roster: Roster,
+    namespace: str,
+    read: Callable[[bytes], D],
+    malformed: str,
+) -> tuple[D, PublicKey]:
+    """Return the document that *read* makes of *data*, and the key that signed just these bytes.
+
+    Raises `Refused` unless the key was its person's, for *namespace*, at the time it says.
+    """
+    key = sshsig.verify(signature, data, namespace)
     try:
-        found = Decision.read(decision)
+        found = read(data)
     except MalformedDocument as problem:
-        raise refused("decision-malformed", str(problem)) from None
+        raise refused(malformed, str(problem)) from None
     owner = roster.owner_of(key)
     if owner is None:
         raise refused("key-unknown", key.fingerprint)
     if owner != found.by:
         raise refused("key-not-yours", f"signed by {owner}, not {found.by}")
-    if roster.person_of_key(key, found.at) != found.by:
+    if roster.person_of_key(key, found.at, namespace) != found.by:
         raise refused("key-not-valid", f"{key.fingerprint} at {document.stamp(found.at)}")
-    return Signed(found, key)
+    return found, key
 
 
-def bind(
-    decision: Decision, *, id: str, request_sha256: str, earlier: Collection[str] = ()
-) -> None:
+def bind(decision: Asked, *, id: str, request_sha256: str, earlier: Collection[str] = ()) -> None:
     """Raise `Refused` unless *decision* answers exactly the request with this id and digest.
 
     *earlier* are the digests of its older revisions, to tell a late answer from a wrong one.
@@ -132,7 +172,7 @@ def check(
     _in_time(answer, asked, now)
     for record in (requester, asked["requester"]):
         not_self(answer.by, key, record, roster)
-    _witnesses(answer, asked["origin"], origin, on_history, log_size)
+    witnesses(answer.log, asked["origin"], origin, on_history, log_size)
     assurance = "presence" if key.sk else "key"
     if answer.decision == "approve":
         if not can_answer(answer.by, asked["need"]["quorum"], roster):
@@ -187,14 +227,14 @@ def _in_time(answer: Decision, asked: Mapping[str, Any], now: datetime) -> None:
         raise refused("from-the-future", document.stamp(answer.at))
 
 
-def _witnesses(
-    answer: Decision,
+def witnesses(
+    log: LogHead,
     asked_origin: str,
     origin: str,
     on_history: Callable[[int, bytes], bool],
     log_size: int | None,
 ) -> None:
-    log = answer.log
+    """Raise `Refused` unless *log*, which somebody has signed, is on the history of this ledger."""
     if log.origin != origin or asked_origin != origin:
         raise refused("log-other", f"{log.origin}, not {origin}")
     if log_size is not None and log.size > log_size:

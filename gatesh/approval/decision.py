@@ -33,6 +33,29 @@ class LogHead:
     size: int
     root: bytes  # 32 bytes
 
+    def as_document(self) -> dict[str, Any]:
+        """Return what signed documents say of it."""
+        root = base64.b64encode(self.root).decode("ascii")
+        return {"origin": self.origin, "root": root, "size": self.size}
+
+    @classmethod
+    def of(cls, found: Any) -> LogHead:
+        """Take it out of a signed document; raise `MalformedDocument`."""
+        if not isinstance(found, dict) or found.keys() != {"origin", "root", "size"}:
+            raise MalformedDocument("`log` is not an origin, a root and a size")
+        origin, root, size = found["origin"], found["root"], found["size"]
+        if not isinstance(origin, str) or not origin:
+            raise MalformedDocument("`log.origin` is not text")
+        if type(size) is not int or not 0 <= size < 1 << 63:
+            raise MalformedDocument("`log.size` is not a number of entries")
+        try:
+            raw = base64.b64decode(root, validate=True) if isinstance(root, str) else b""
+        except (binascii.Error, ValueError):
+            raw = b""
+        if len(raw) != 32 or base64.b64encode(raw).decode("ascii") != root:
+            raise MalformedDocument("`log.root` is not 32 bytes in base64")
+        return cls(origin, size, raw)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -56,11 +79,7 @@ class Decision:
             "at": document.stamp(self.at, micros=bool(self.at.microsecond)),
             "by": self.by,
             "decision": self.decision,
-            "log": {
-                "origin": self.log.origin,
-                "root": base64.b64encode(self.log.root).decode("ascii"),
-                "size": self.log.size,
-            },
+            "log": self.log.as_document(),
             "request": self.request,
             "request_sha256": self.request_sha256,
             "type": TYPE,
@@ -101,24 +120,7 @@ class Decision:
             found["request"],
             found["request_sha256"],
             document.moment(found["at"]),
-            _log(found["log"]),
+            LogHead.of(found["log"]),
             found.get("reason"),
             found.get("question"),
         )
-
-
-def _log(found: Any) -> LogHead:
-    if not isinstance(found, dict) or found.keys() != {"origin", "root", "size"}:
-        raise MalformedDocument("`log` is not an origin, a root and a size")
-    origin, root, size = found["origin"], found["root"], found["size"]
-    if not isinstance(origin, str) or not origin:
-        raise MalformedDocument("`log.origin` is not text")
-    if type(size) is not int or not 0 <= size < 1 << 63:
-        raise MalformedDocument("`log.size` is not a number of entries")
-    try:
-        raw = base64.b64decode(root, validate=True) if isinstance(root, str) else b""
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != 32 or base64.b64encode(raw).decode("ascii") != root:
-        raise MalformedDocument("`log.root` is not 32 bytes in base64")
-    return LogHead(origin, size, raw)

@@ -38,12 +38,26 @@ class Answer:
     """One accepted decision.  `index` is its entry's; `at` when the broker recorded it."""
 
     index: int
-    decision: str
+    decision: str  # approve | reject | ask | revoke, or override
     by: str
     key: str
     assurance: str
     at: datetime
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """A request that somebody has started alone; `review` is null until somebody else has looked.
+
+    The digest is that of the override document.
+    """
+
+    id: str
+    answer: Answer
+    sha256: str
+    request_sha256: str
+    review: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,7 @@ class RequestState:
     ended: int | None = None  # index of the entry that ended it
     why: str | None = None
     rests_on: tuple[int, ...] = ()
+    override: Answer | None = None  # by whom it was overridden, instead of approved
 
     @property
     def approve_by(self) -> datetime | None:
@@ -86,7 +101,10 @@ class RequestState:
     @property
     def decisions(self) -> tuple[int, ...]:
         """Indexes of the entries a start rests on (of the claim itself once it has started)."""
-        return self.rests_on or tuple(answer.index for answer in self.approvals)
+        if self.rests_on:
+            return self.rests_on
+        counted = (self.override,) if self.override else self.approvals
+        return tuple(answer.index for answer in counted)
 
     @property
     def question(self) -> Answer | None:
@@ -127,7 +145,8 @@ class RequestState:
             return "already-answered"
         if decision == "ask" and self.state == "approved":
             return "already-approved"
-        if decision == "revoke" and (self.state == "asked" or not self.approvals):
+        taken = self.override is not None or (self.state != "asked" and self.approvals)
+        if decision == "revoke" and not taken:
             return "nothing-to-revoke"
         return None
 
@@ -145,6 +164,18 @@ class RequestState:
             return dataclasses.replace(after, state="asked")
         ending = {"reject": "rejected", "revoke": "revoked"}[answer.decision]
         return after.end(ending, answer.index, answer.decision)
+
+    def why_not_override(self, now: datetime) -> str | None:
+        """Return the word (of `why.WHY`) for which an override comes too late, or None."""
+        if self.state == "approved" and self.at(now).state == "approved":
+            return "already-approved"
+        return self.why_not_answer("reject", "", now)  # as long as anybody could still refuse it
+
+    def overridden(self, answer: Answer) -> RequestState:
+        """Return the state after an override: as if approved, but resting on it alone."""
+        assert self.document is not None
+        run_by = answer.at + timedelta(seconds=self.document["run_within_s"])
+        return dataclasses.replace(self, state="approved", override=answer, run_by=run_by)
 
     def end(self, state: str, index: int, why: str | None) -> RequestState:
         """Return the state after an end; the document is let go."""
@@ -180,6 +211,8 @@ class RequestState:
         if self.document["policy"]["rules"] != policy_sha256:
             return "policy-changed"
         named = self.decisions if decisions is None else decisions
+        if self.override is not None and tuple(named) == (self.override.index,):
+            return None
         counted = tuple(answer for answer in self.approvals if answer.index in named)
         if len(counted) != len(named) or not self._quorum_of(counted, roster):
             return "not-approved"

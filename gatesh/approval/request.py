@@ -13,7 +13,7 @@ Byte strings of the system (paths, arguments) stand in the document as Python's
     files       [{"path", "sha256", "size"}, …], sorted by path
     stdin       {"kind": "tty" | "null" | "unseen"} or {"kind": "file", "sha256": …}
     policy      {"roster": SHA-256, "rules": SHA-256}
-    need        {"assurance": "key" | "presence", "quorum": {TEAM: COUNT}}
+    need        {"assurance": "key" | "presence", "quorum": {TEAM: COUNT}}, perhaps "break_glass"
 """
 
 from __future__ import annotations
@@ -108,7 +108,10 @@ def files_document(files: Iterable[CodeFile]) -> list[dict[str, Any]]:
 
 def need_document(need: Need) -> dict[str, Any]:
     """Return what an approval takes; its two times stand in fields of their own."""
-    return {"assurance": need.assurance, "quorum": dict(need.quorum)}
+    found: dict[str, Any] = {"assurance": need.assurance, "quorum": dict(need.quorum)}
+    if need.break_glass:
+        found["break_glass"] = need.break_glass
+    return found
 
 
 def need_of(found: Mapping[str, Any]) -> Need:
@@ -120,6 +123,7 @@ def need_of(found: Mapping[str, Any]) -> Need:
         int(within.total_seconds()),
         found["run_within_s"],
         need["assurance"],
+        need.get("break_glass", 0),
     )
 
 

@@ -182,7 +182,10 @@ SHAPE: Mapping[str, Check] = {
     "id": _id,
     "inner": maybe(text),
     "invocation": _INVOCATION,
-    "need": shaped({"assurance": one_of(("key", "presence")), "quorum": _quorum}),
+    "need": shaped(
+        {"assurance": one_of(("key", "presence")), "quorum": _quorum},
+        {"break_glass": number(1)},
+    ),
     "nonce": hexed(16),
     "opened": time,
     "origin": word,

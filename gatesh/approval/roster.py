@@ -16,7 +16,13 @@ from typing import Any
 
 from gatesh import document
 from gatesh.approval import signers_text
-from gatesh.approval.signers_text import DECISIONS, PRINCIPAL, SignerLine
+from gatesh.approval.signers_text import (
+    DECISIONS,
+    OVERRIDES,
+    PRINCIPAL,
+    REVIEWS,
+    SignerLine,
+)
 from gatesh.errors import ConfigError, NotFound
 from gatesh.keys.publickey import PublicKey
 
@@ -168,7 +174,8 @@ class Roster:
         if key is not None:
             if valid_after is None or valid_before is None:
                 raise BadRoster(["a key needs the times from and until when it is valid"])
-            line = SignerLine(0, person, (DECISIONS,), valid_after, valid_before, key)
+            purposes = (DECISIONS, OVERRIDES, REVIEWS)
+            line = SignerLine(0, person, purposes, valid_after, valid_before, key)
             text += "" if text.endswith("\n") or not text else "\n"
             text += line.text + "\n"
         return Roster(text, {**self.people, person: new})

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from gatesh.keys.publickey import BadKey, PublicKey
 
 DECISIONS = "decision.v1@gatesh"
+OVERRIDES, REVIEWS = "override.v1@gatesh", "review.v1@gatesh"
 PRINCIPAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@-]{0,127}")
 _LINE = re.compile(
     r'([^ \t"]+)[ \t]+((?:[^ \t"]|"[^"]*")+)[ \t]+([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+.*)?'

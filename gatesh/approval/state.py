@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatesh.approval.lifecycle import OPEN, Answer, RequestState
+from gatesh.approval.emergency import DAY
+from gatesh.approval.lifecycle import OPEN, Answer, Emergency, RequestState
 from gatesh.approval.quorum import can_answer
 from gatesh.approval.roster import Roster
 from gatesh.approval.why import refused
@@ -56,6 +57,7 @@ class States:
         self._open: dict[str, None] = {}  # ids of requests that may still start
         self._submitted: dict[str, _Submitted] = {}
         self._running: dict[str, Running] = {}
+        self._emergencies: dict[str, Emergency] = {}
         self._spent: set[str] = set()  # ids of commands without request that are over
         self._fold: dict[str, Callable[[Mapping[str, Any], Resolve], None]] = {
             "roster.loaded": self._roster_loaded,
@@ -67,6 +69,8 @@ class States:
             "request.expired": self._request_ended,
             "request.lapsed": self._request_ended,
             "decision.accepted": self._decision_accepted,
+            "override.accepted": self._override_accepted,
+            "override.reviewed": self._override_reviewed,
             "command.started": self._command_started,
             "command.finished": self._command_ended,
             "command.lost": self._command_ended,
@@ -85,6 +89,19 @@ class States:
     def unfinished(self) -> tuple[Running, ...]:
         """Return the commands that were started and not finished, with or without a request."""
         return tuple(self._running.values())
+
+    def emergencies(self) -> tuple[Emergency, ...]:
+        """Return every request that somebody has started alone, oldest first."""
+        return tuple(self._emergencies.values())
+
+    def emergency(self, id: str) -> Emergency | None:
+        """Return the override of the request *id*, or None."""
+        return self._emergencies.get(id)
+
+    def overrides_of(self, by: str, now: datetime) -> int:
+        """Return how often *by* has overridden in the 24 hours before *now*."""
+        recent = (e.answer for e in self._emergencies.values())
+        return sum(1 for answer in recent if answer.by == by and answer.at > now - DAY)
 
     def known(self, id: str) -> bool:
         """Whether this id was ever used: a new one must not be."""
@@ -220,15 +237,7 @@ class States:
         request = self._current(entry)
         if entry["request_sha256"] != request.request_sha256:
             raise self._illegal(entry, "it answers another revision")
-        answer = Answer(
-            index=entry["n"],
-            decision=entry["decision"],
-            by=entry["by"],
-            key=entry["key"],
-            assurance=entry["assurance"],
-            at=moment(entry["t"]),
-            revision=request.revision,
-        )
+        answer = self._said(entry, entry["decision"], request)
         if answer.decision not in ("approve", "reject", "ask", "revoke"):
             raise self._illegal(entry, f"{answer.decision!r} is not an answer")
         self._eligible(entry, answer, request)
@@ -238,12 +247,54 @@ class States:
             raise self._illegal(entry, f"{answer.decision} after {request.state}: {why}")
         self._close(request.answered(answer, self.roster))
 
-    def _eligible(self, entry: Mapping[str, Any], answer: Answer, request: RequestState) -> None:
+    def _override_accepted(self, entry: Mapping[str, Any], _: Resolve) -> None:
+        request = self._current(entry)
+        if entry["request_sha256"] != request.request_sha256:
+            raise self._illegal(entry, "it overrides another revision")
+        answer = self._said(entry, "override", request)
+        self._own_key(entry, answer)
+        if request.document is None:
+            raise self._illegal(entry, "its document is gone")
+        most = request.document["need"].get("break_glass", 0)
+        if self.overrides_of(answer.by, answer.at) >= most:
+            raise self._illegal(entry, "no rule allows it, or not so often")
+        if (why := request.why_not_override(answer.at - SLACK)) is not None:
+            raise self._illegal(entry, f"override after {request.state}: {why}")
+        self._close(request.overridden(answer))
+        self._emergencies[request.id] = Emergency(
+            request.id, answer, entry["override_sha256"], request.request_sha256
+        )
+
+    def _override_reviewed(self, entry: Mapping[str, Any], _: Resolve) -> None:
+        found = self._emergencies.get(entry["id"])
+        if found is None or found.sha256 != entry["override_sha256"]:
+            raise self._illegal(entry, "there is no such override")
+        if found.review is not None or found.answer.by == entry["by"]:
+            raise self._illegal(entry, "it was reviewed before, or by whoever has overridden")
+        review = self._said(entry, "review", self._requests[entry["id"]])
+        self._own_key(entry, review)
+        self._emergencies[found.id] = dataclasses.replace(found, review=review)
+
+    def _said(self, entry: Mapping[str, Any], what: str, request: RequestState) -> Answer:
+        return Answer(
+            index=entry["n"],
+            decision=what,
+            by=entry["by"],
+            key=entry["key"],
+            assurance=entry["assurance"],
+            at=moment(entry["t"]),
+            revision=request.revision,
+        )
+
+    def _own_key(self, entry: Mapping[str, Any], answer: Answer) -> None:
         key = [k for k in self.roster.keys_of(answer.by) if k.key.fingerprint == answer.key]
         if not key:
             raise self._illegal(entry, f"{answer.by} has no such key")
         if (answer.assurance == "presence") != key[0].key.sk:
             raise self._illegal(entry, "the key does not give that assurance")
+
+    def _eligible(self, entry: Mapping[str, Any], answer: Answer, request: RequestState) -> None:
+        self._own_key(entry, answer)
         if request.document is None:
             return
         asker, need = request.document["requester"], request.document["need"]

@@ -44,6 +44,15 @@ WHY: Mapping[str, str] = {
     "already-approved": "enough people have approved already",
     "already-answered": "this person has approved this revision already",
     "nothing-to-revoke": "nobody has approved this request",
+    # starting something alone, and having it reviewed
+    "override-malformed": "what was signed is not an override",
+    "override-not-allowed": "no rule that holds this command lets anybody override it",
+    "override-too-many": "this person has overridden as often in 24 hours as the rules allow",
+    "review-malformed": "what was signed is not a review",
+    "review-own": "whoever has overridden cannot review that",
+    "review-other": "the review is not of this override",
+    "override-unknown": "there is no override of this request to review",
+    "already-reviewed": "somebody has reviewed this override already",
 }
 
 

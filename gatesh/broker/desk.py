@@ -19,7 +19,8 @@ from gatesh import __version__, wire
 from gatesh.approval import request as requests
 from gatesh.approval.lifecycle import OPEN, RequestState
 from gatesh.approval.proposal import LAW
-from gatesh.broker import overseeing
+from gatesh.broker import alone, overseeing
+from gatesh.broker.alone import Alone
 from gatesh.broker.proposals import Proposals
 from gatesh.broker.surroundings import Peer, lineage
 from gatesh.document import stamp
@@ -42,6 +43,7 @@ class Desk:
     ) -> None:
         self.gate = gate
         self.proposals = proposals
+        self.alone = Alone(gate.docket)
         self.docket = gate.docket
         self.running = running  # where the output of running commands is
         self.stop_server = stop
@@ -117,6 +119,7 @@ class Desk:
             "rules": len(law.policy.rules),
             "rules_broken": law.policy.problems,
             "edits": self._edits(),
+            "unreviewed": self.alone.unreviewed(),
             "people": sorted(law.roster.people),
             "threads": threading.active_count(),
             "descriptors": len(os.listdir("/proc/self/fd")),
@@ -129,7 +132,11 @@ class Desk:
             states = list(self.docket.states.open())
         found = [s.at(now) for s in states]
         waiting = [self._summary(s) for s in found if s.state in OPEN]
-        return {"pending": waiting, "edits": self._edits()}
+        return {
+            "pending": waiting,
+            "edits": self._edits(),
+            "unreviewed": self.alone.unreviewed(),
+        }
 
     def _edits(self) -> list[dict[str, Any]]:
         """Return what files say of the law that nobody has approved."""
@@ -155,6 +162,7 @@ class Desk:
             "opened": asked["opened"],
             "approve_by": asked["approve_by"],
             "approved_by": [answer.by for answer in state.approvals],
+            "overridden_by": state.override.by if state.override else None,
             "waiting": self.docket.bells.waiting().get(state.id, 0),
         }
 
@@ -175,6 +183,7 @@ class Desk:
                     "revision": answer.revision,
                 }
             )
+        answers += self.alone.answers(state)
         script = self.docket.request(state.request_sha256)["script_sha256"]
         return {
             "request": document.decode("ascii"),
@@ -267,9 +276,12 @@ class Desk:
                 why="inside-gate",
                 hint="use a terminal of your own",
             )
-        accepted = self.docket.decide(
-            question["decision"].encode("ascii"), question["signature"].encode("ascii")
-        )
+        signed, signature = (question[name].encode("ascii") for name in ("decision", "signature"))
+        if (kind := alone.kind_of(signed)) is not None:
+            take = self.alone.override if kind == "override" else self.alone.review
+            id, by = take(signed, signature)
+            return {**self._summary(self.docket.state(id)), "decision": kind, "by": by}
+        accepted = self.docket.decide(signed, signature)
         if accepted.decision == "approve":
             self.proposals.settle({accepted.id})  # what is approved of the broker itself is done
         state = self.docket.state(accepted.id)

@@ -17,6 +17,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gatesh.broker")
 
-TELLS = frozenset({"request.opened", "request.revised"})
+TELLS = frozenset({"request.opened", "request.revised", "override.accepted"})
+OVERRIDE_TOLD_S = 86_400.0  # for so long a webhook is tried
 PATIENCE_S = 30.0  # a program that takes longer is killed
 
 
@@ -45,11 +47,12 @@ class Event:
     at: str  # since when it waits
     request: bytes
     until: float  # time.time() after which nobody can answer any more
+    by: str = ""  # who has overridden
 
     @property
     def message_id(self) -> str:
         """The same for every try, and after a restart: receivers drop what they know."""
-        return f"request_{self.id}_{self.revision}"
+        return f"{self.type.partition('.')[0]}_{self.id}_{self.revision}"
 
     def body(self) -> bytes:
         """Return what is posted."""
@@ -58,6 +61,7 @@ class Event:
             "request": self.request.decode("ascii"),
             "request_sha256": document.sha256(self.request),
             "revision": self.revision,
+            **({"by": self.by} if self.by else {}),
         }
         return document.write({"data": data, "timestamp": self.at, "type": self.type})
 
@@ -73,7 +77,7 @@ class Notifier:
     ) -> None:
         self.request, self.settings = request, settings
         self.key = SigningKey(seed)
-        self.entries: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+        self.entries: queue.SimpleQueue[tuple[str, bool, str]] = queue.SimpleQueue()
         self.posts: dict[Webhook, Post] = {}
 
     @property
@@ -88,17 +92,18 @@ class Notifier:
     def put(self, entry: Mapping[str, Any]) -> None:
         """Tell of the ledger's *entry*, if people should hear of it."""
         if entry["type"] in TELLS:
-            self.entries.put((entry["request_sha256"], False))
+            by = entry["by"] if entry["type"] == "override.accepted" else ""
+            self.entries.put((entry["request_sha256"], False, by))
 
     def put_again(self, request_sha256: str) -> None:
         """Tell those who drop duplicates, after a restart, of a request that still waits."""
-        self.entries.put((request_sha256, True))
+        self.entries.put((request_sha256, True, ""))
 
     def _run(self) -> None:
         while True:
-            sha256, again = self.entries.get()
+            sha256, again, by = self.entries.get()
             try:
-                event = self._event(sha256)
+                event = self._event(sha256, by)
                 config = self.settings()
                 if config.notify and not again:
                     threading.Thread(target=tell, args=(config.notify, event), daemon=True).start()
@@ -114,12 +119,14 @@ class Notifier:
             self.posts[hook] = Post(hook, self.key)
         return self.posts[hook]
 
-    def _event(self, sha256: str) -> Event:
+    def _event(self, sha256: str, by: str) -> Event:
         data = self.request(sha256)
         found = json.loads(data)
         until = document.moment(found["approve_by"]).timestamp()
         kind = "request.opened" if found["revision"] == 1 else "request.revised"
-        return Event(kind, found["id"], found["revision"], found["opened"], data, until)
+        if by:  # nobody can answer it, everybody should know: tried for a day
+            kind, until = "override.accepted", time.time() + OVERRIDE_TOLD_S
+        return Event(kind, found["id"], found["revision"], found["opened"], data, until, by)
 
 
 # ---- a program ------------------------------------------------------------------
@@ -157,6 +164,7 @@ def _environment(event: Event) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "GATESH_EVENT": event.type,
         "GATESH_REQUEST": event.id,
+        **({"GATESH_BY": event.by} if event.by else {}),
     }
 
 

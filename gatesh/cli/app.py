@@ -25,6 +25,8 @@ COMMANDS = {
     "answer": "decide",
     "cancel": "decide",
     "propose": "propose",
+    "override": "emergency",
+    "review": "emergency",
     "wait": "pending",
     "watch": "watch",
     "kill": "watch",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gatesh import config
-from gatesh.cli import proposing, show
+from gatesh.cli import shouting, show
 from gatesh.cli.talk import ask
 from gatesh.errors import GateshError, NotFound
 from gatesh.model import show_id
@@ -49,7 +49,7 @@ def status(
     typer.echo(f"rules     {found['rules']}" + (" BROKEN" if found["rules_broken"] else ""))
     if found["rules_broken"]:
         typer.echo(f"          {found['rules_broken']}")
-    proposing.shout(found["edits"])
+    shouting.shout(found["edits"], found["unreviewed"])
     typer.echo(f"people    {', '.join(found['people']) or 'none'}")
     typer.echo(f"running   {' '.join(map(show_id, found['running'])) or 'nothing'}")
     typer.echo(f"waiting   {' '.join(map(show_id, found['waiting'])) or 'nobody'}")

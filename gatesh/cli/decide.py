@@ -29,7 +29,8 @@ Host = Annotated[
         help="The request is there: show and sign it here, carry it by ssh.",
     ),
 ]
-SAID = {"approve": "approved", "reject": "rejected", "ask": "asked about", "revoke": "revoked"}
+SAID = {"approve": "approved", "reject": "rejected", "ask": "asked about", "revoke": "revoked",
+        "override": "overrode", "review": "reviewed"}  # fmt: skip
 
 
 class Word(str, Enum):

@@ -9,10 +9,11 @@ from typing import Any
 from gatesh import config
 from gatesh.approval import proposal
 from gatesh.approval.check import check as check_decision
+from gatesh.approval.emergency import check_override, check_review
 from gatesh.approval.quorum import is_met
 from gatesh.approval.roster import Roster
 from gatesh.document import sha256, write
-from gatesh.ledger.checks import Checks, Verified
+from gatesh.ledger.checks import Checks, Named, Verified
 
 
 def verify(
@@ -38,4 +39,14 @@ def _settings_digest(change: Mapping[str, Any]) -> str:
     return sha256(write(proposal.settings_document(config.law_of(found))))
 
 
-CHECKS = Checks(verify, _quorum_met, _settles, _settings_digest)
+def _override(
+    override: bytes, signature: bytes, *, roster: Mapping[str, Any], **rest: Any
+) -> Named:
+    return check_override(override, signature, roster=Roster.from_document(roster), **rest)
+
+
+def _review(review: bytes, signature: bytes, *, roster: Mapping[str, Any], **rest: Any) -> Named:
+    return check_review(review, signature, roster=Roster.from_document(roster), **rest)
+
+
+CHECKS = Checks(verify, _quorum_met, _settles, _settings_digest, _override, _review)

@@ -12,7 +12,7 @@ import typer
 
 from gatesh import words
 from gatesh.approval import request as requests
-from gatesh.cli import proposing
+from gatesh.cli import shouting
 from gatesh.cli import show as rendering
 from gatesh.cli.courier import Here
 from gatesh.cli.talk import ask
@@ -34,7 +34,7 @@ def pending(as_json: Json = False) -> None:
     """
     answer = ask("pending")
     found = answer["pending"]
-    proposing.shout(answer["edits"])
+    shouting.shout(answer["edits"], answer["unreviewed"])
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

@@ -12,7 +12,7 @@ import typer
 from gatesh import config, document
 from gatesh.approval import rosterfile
 from gatesh.approval.roster import Roster
-from gatesh.cli import proposing
+from gatesh.cli import proposing, shouting
 from gatesh.cli.talk import ask
 from gatesh.document import stamp
 from gatesh.errors import KeyTrouble
@@ -31,7 +31,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     roster = Roster.from_document(document.read(law["documents"]["roster"].encode("ascii")))
     if not law["settled"]:
         roster = rosterfile.load(config.places().config)  # with all that is wrong with the files
-    proposing.shout(edit for edit in law["edits"] if edit["kind"] == "roster")
+    shouting.shout(edit for edit in law["edits"] if edit["kind"] == "roster")
     if as_json:
         typer.echo(json.dumps(roster.document(), indent=2))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gatesh.cli import proposing
+from gatesh.cli import proposing, shouting
 from gatesh.cli.talk import ask
 
 
@@ -31,7 +31,7 @@ def propose(
     if undo:
         restored = ask("restore")["restored"]
         for kind in restored:
-            typer.echo(f"put back {proposing.NAMES[kind]}", err=True)
+            typer.echo(f"put back {shouting.NAMES[kind]}", err=True)
         if not restored:
             typer.echo("nothing to put back: the files are as they were approved", err=True)
         return

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 
 from gatesh import document
-from gatesh.cli import show
 from gatesh.cli.talk import ask
 from gatesh.model import show_id
 from gatesh.visible import visible
 
 PENDING, REJECTED = 75, 126
 LOOK_S = 0.3  # between two looks at a request that somebody waits for
-NAMES = {"roster": "the roster", "rules": "your rules", "config": "config.yaml"}
 
 
 def in_force(kind: str) -> tuple[dict[str, Any], str]:
@@ -71,25 +69,3 @@ def _await(id: str) -> str:
     if state == "asked":
         typer.echo(f"gatesh: QUESTION: read it with gatesh show {show_id(id)}", err=True)
     return state
-
-
-def warn_of_edits(edits: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the lines that shout about files that say something else than was approved."""
-    lines = []
-    for edit in edits:
-        problem = f" ({visible(edit['problem'])})" if edit.get("problem") else ""
-        lines.append(
-            show.colour("NOT IN FORCE", "31;1", sys.stderr)
-            + f": {NAMES.get(edit['kind'], edit['kind'])} on disk is not what was approved{problem}"
-        )
-    if lines:
-        lines.append(
-            "  ask for it: gatesh propose      put back what was approved: gatesh propose --undo"
-        )
-    return lines
-
-
-def shout(edits: Iterable[Mapping[str, Any]]) -> None:
-    """Say on standard error which files are not in force."""
-    for line in warn_of_edits(edits):
-        typer.echo(line, err=True)

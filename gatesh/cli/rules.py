@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from gatesh import config
 from gatesh.approval import proposal
 from gatesh.broker import projects
 from gatesh.broker.law import read_policy
-from gatesh.cli import proposing
+from gatesh.cli import proposing, shouting
 from gatesh.cli import show as rendering
+from gatesh.cli.rulecard import card
 from gatesh.cli.talk import ask
 from gatesh.errors import ConfigError, GateshError, NotFound
 from gatesh.policy import check as checking
@@ -35,7 +37,7 @@ def _policy() -> Policy:
         edits = ask("law", start=False)["edits"]
     except GateshError:
         edits = []  # no broker runs here: nothing is in force
-    proposing.shout(edit for edit in edits if edit["kind"] != "roster")
+    shouting.shout(edit for edit in edits if edit["kind"] != "roster")
     return projects.added(law, os.getcwd(), os.geteuid())
 
 
@@ -67,30 +69,13 @@ def show(id: Annotated[str, typer.Argument(metavar="RULE", help="As in terraform
 
     Example: gatesh rules show terraform.apply
     """
-    rule = _policy().rule(id)
+    policy = _policy()
+    rule = policy.rule(id)
     if rule is None:
-        raise NotFound(f"there is no rule {visible(id)}", hint="see `gatesh rules list`")
-    row = rendering.row
-    lines = [
-        row("rule", f"{visible(rule.id)}  ({visible(rule.where)}, {rule.layer})"),
-        row("verdict", f"{rule.verdict.word}, severity {rule.severity}"),
-        row("reason", visible(rule.reason)),
-    ]
-    if rule.instead:
-        lines.append(row("instead", visible(rule.instead)))
-    if rule.system:
-        lines.append(row("system", visible(rule.system)))
-    if rule.need:
-        need = {"quorum": rule.need.quorum, "assurance": rule.need.assurance}
-        lines.append(row("needs", rendering.need(need)))
-    lines.append(row("on", str(rule.on)))
-    lines += [row("match" if n == 0 else "", visible(p)) for n, p in enumerate(rule.match)]
-    lines += [row("except" if n == 0 else "", visible(p)) for n, p in enumerate(rule.unless)]
-    if rule.tags:
-        lines.append(row("tags", visible(" ".join(rule.tags))))
-    for label, examples in (("stops", rule.must), ("but not", rule.must_not)):
-        lines += [row(label if n == 0 else "", visible(text)) for n, text in enumerate(examples)]
-    typer.echo("\n".join(lines))
+        near = difflib.get_close_matches(id, [known.id for known in policy.rules], 1)
+        hint = f"did you mean {near[0]}?" if near else "see `gatesh rules list`"
+        raise NotFound(f"there is no rule {visible(id)}", hint=hint)
+    typer.echo("\n".join(card(rule)))
 
 
 @app.command()

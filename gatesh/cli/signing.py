@@ -70,6 +70,26 @@ def sign(
     """Return the signed answer and who gave it; raise `Refused` when it would not count."""
     if word == "ask" and not message:
         raise UsageError("a question needs words", hint="add -m 'which workspace?'")
+    signer, person = whose(key, roster)
+    found = parcel.found
+    not_self(person, signer.public, found["requester"], roster)
+    if not yes:
+        confirm(word, parcel, person, signer)
+    data = Decision(
+        decision=word,
+        by=person,
+        request=found["id"],
+        request_sha256=sha256(parcel.request),
+        at=datetime.datetime.now(datetime.timezone.utc),
+        log=log,
+        reason=None if word == "ask" else message,
+        question=message if word == "ask" else None,
+    ).write()
+    return SignedDecision(data, signer.sshsig(data, NAMESPACE)), person
+
+
+def whose(key: str | None, roster: Roster) -> tuple[Signer, str]:
+    """Return what signs here, and the person that the roster says it is; raise `Refused`."""
     _warn_of_forwarded_agent()
     signer = find(
         key,
@@ -84,24 +104,11 @@ def sign(
             why="key-unknown",
             hint="enrol it with `gatesh people add NAME --key FILE.pub`",
         )
-    found = parcel.found
-    not_self(person, signer.public, found["requester"], roster)
-    if not yes:
-        _confirm(word, parcel, person, signer)
-    data = Decision(
-        decision=word,
-        by=person,
-        request=found["id"],
-        request_sha256=sha256(parcel.request),
-        at=datetime.datetime.now(datetime.timezone.utc),
-        log=log,
-        reason=None if word == "ask" else message,
-        question=message if word == "ask" else None,
-    ).write()
-    return SignedDecision(data, signer.sshsig(data, NAMESPACE)), person
+    return signer, person
 
 
-def _confirm(word: str, parcel: Parcel, person: str, signer: Signer) -> None:
+def confirm(word: str, parcel: Parcel, person: str, signer: Signer) -> None:
+    """Show everything and have *word* typed; raise `Refused` for anything else."""
     if not sys.stdin.isatty():
         raise UsageError(
             f"cannot ask back without a terminal whether to {word}",

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatesh.cli import proposing, show
+from gatesh.cli import shouting, show
 from gatesh.cli.pending import summary
 from gatesh.cli.talk import ask
 from gatesh.errors import GateshError, Refused, UsageError
@@ -140,7 +140,8 @@ def page(found: dict[str, Any], height: int, width: int) -> str:
     items = found["pending"]
     runs = f", {len(found['running'])} running" if found["running"] else ""
     lines = [show.colour(f"gatesh: {len(items) or 'nothing'} waiting{runs}", "1"), ""]
-    lines += proposing.warn_of_edits(found.get("edits", ()))
+    lines += shouting.warn_of_edits(found.get("edits", ()))
+    lines += shouting.banner(found.get("unreviewed", ()))
     used = len(lines)
     for at, item in enumerate(items):
         text = summary(item)

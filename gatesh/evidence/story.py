@@ -39,6 +39,14 @@ class Answer:
         """Take an answer from its `decision.accepted` entry."""
         return cls(**{name: entry[name] for name in cls.__slots__})
 
+    @classmethod
+    def alone(cls, entry: Entry, what: str) -> Answer:
+        """Take what one person has started alone, or what another has said of that."""
+        digest = entry[f"{what}_sha256"]
+        request = entry.get("request_sha256", "")
+        said = {"decision": what, "decision_sha256": digest, "request_sha256": request}
+        return cls.of({**entry, **said})
+
 
 @dataclass(slots=True)
 class Command:
@@ -196,6 +204,11 @@ class Stories:
         elif kind == "decision.accepted":
             command.answers.append(Answer.of(entry))
             command.state = _AFTER.get(entry["decision"], str(entry["decision"]))
+        elif kind in ("override.accepted", "override.reviewed"):
+            what = "override" if kind == "override.accepted" else "review"
+            command.answers.append(Answer.alone(entry, what))
+            if what == "override":
+                command.state = "overridden"
         elif kind == "decision.refused":
             command.refused.append(entry["why"])
         elif kind == "command.started":

@@ -50,6 +50,56 @@ class VerifyDecision(Protocol):
     ) -> Verified: ...
 
 
+class Named(Protocol):
+    """Who has signed an override or a review, in the words of its entry."""
+
+    @property
+    def by(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def assurance(self) -> str: ...
+
+
+class VerifyOverride(Protocol):
+    """Checks an override as `formats.md` §3 demands; raises `Refused` with its word."""
+
+    def __call__(
+        self,
+        override: bytes,
+        signature: bytes,
+        *,
+        request: bytes,
+        revision: int,
+        roster: Mapping[str, Any],
+        origin: str,
+        on_history: Callable[[int, bytes], bool],
+        now: datetime,
+        log_size: int,
+        earlier: Collection[str],
+        used: int,  # how often its signer has overridden in the 24 hours before
+    ) -> Named: ...
+
+
+class VerifyReview(Protocol):
+    """Checks a review as `formats.md` §3 demands; raises `Refused` with its word."""
+
+    def __call__(
+        self,
+        review: bytes,
+        signature: bytes,
+        *,
+        id: str,
+        override: bytes,
+        requester: Mapping[str, Any],
+        roster: Mapping[str, Any],
+        origin: str,
+        on_history: Callable[[int, bytes], bool],
+        now: datetime,
+        log_size: int,
+    ) -> Named: ...
+
+
 class QuorumMet(Protocol):
     """Tells whether these people are enough, by the roster of that day."""
 
@@ -68,3 +118,5 @@ class Checks:
     settles: Callable[[Mapping[str, Any]], bool] | None = None
     # The digest of the settings that a proposal's `change` makes.
     settings_digest: Callable[[Mapping[str, Any]], str] | None = None
+    verify_override: VerifyOverride | None = None
+    verify_review: VerifyReview | None = None

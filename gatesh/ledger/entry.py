@@ -210,6 +210,25 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
         "signature_sha256": _digest,
         "request_sha256": _digest,
     },
+    # What one person starts alone, and what another says of it later.
+    "override.accepted": {
+        "id": _id,
+        "by": _text,
+        "key": _text,
+        "assurance": _text,
+        "override_sha256": _digest,
+        "signature_sha256": _digest,
+        "request_sha256": _digest,
+    },
+    "override.reviewed": {
+        "id": _id,
+        "by": _text,
+        "key": _text,
+        "assurance": _text,
+        "override_sha256": _digest,
+        "review_sha256": _digest,
+        "signature_sha256": _digest,
+    },
     "decision.refused": {"id": _or_null(_text), "why": _text},
     "command.started": {
         "id": _id,

@@ -100,6 +100,14 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "decision-forked-log": ("error", _FORGED),
     "self-approval": ("error", _ASK),
     "reviewed-too-late": ("error", _ASK),
+    # what one person has started alone
+    "override-invalid": ("error", _ASK),
+    "override-unreviewed": (
+        "error",
+        "somebody else has to look at it: gatesh review ID -m TEXT",
+    ),
+    "review-invalid": ("error", _ASK),
+    "override-reviewed-late": ("warning", "overrides are to be reviewed within three days"),
     "roster-missing": ("error", _BROKER),
     "policy-unknown": ("error", _BROKER),
     "signatures-unchecked": ("warning", "run the audit with gatesh's own checks"),

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from gatesh import document
+from gatesh.ledger.alone import Overrides
 from gatesh.ledger.checks import Checks
 from gatesh.ledger.findings import Findings
 from gatesh.ledger.law import Laws
@@ -42,6 +43,7 @@ class Lives:
         self._key, self._origin = key, origin
         self.requests = Requests(findings, origin, blob, on_history, checks)
         self.laws = Laws(findings, self.requests, checks)
+        self.overrides = Overrides(findings, self.requests, origin, blob, on_history, checks)
         self._last: str | None = None
         self._last_type = ""
         self._policies: set[str] = set()
@@ -78,6 +80,8 @@ class Lives:
             "request.expired": self.requests.ended,
             "request.lapsed": self.requests.ended,
             "decision.accepted": self.requests.decided,
+            "override.accepted": self.overrides.accepted,
+            "override.reviewed": self.overrides.reviewed,
         }
 
     def take(self, entry: Entry) -> None:
@@ -273,6 +277,7 @@ class Lives:
 
     def finish(self) -> None:
         """Say what the last entry leaves open."""
+        self.overrides.finish()
         if self._last is not None and self.closed is None:
             self._findings.add("log-open", None, "the log is in use: no ledger.closed ends it")
         for id, index in self._running.items():

@@ -38,6 +38,7 @@ class Request:
     approvals: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # person → entry
     run_by: datetime | None = None
     earlier: tuple[str, ...] = ()
+    override: int | None = None  # the entry by which it was overridden, if that holds
 
     @property
     def script(self) -> str | None:
@@ -192,7 +193,7 @@ class Requests:
         signature = self._blob(entry["signature_sha256"], n)
         if self.trusted:
             if decision is not None:
-                self._seen(entry["by"], decision)
+                self.saw(entry["by"], decision)
             return True
         if decision is None or signature is None:
             return False
@@ -238,10 +239,11 @@ class Requests:
             return False
         self.signatures += 1
         if self._agrees(entry, decision):
-            self._seen(found.by, decision)
+            self.saw(found.by, decision)
         return True
 
-    def _seen(self, by: str, decision: bytes) -> None:
+    def saw(self, by: str, decision: bytes) -> None:
+        """Note the head that *by* names in a document they have signed."""
         size = document.read(decision)["log"]["size"]
         self.seen_by[by] = max(size, self.seen_by.get(by, 0))
 
@@ -324,9 +326,11 @@ class Requests:
             yield "start-other-script", "not the script that people approved"
         people = [who for who, (at, _) in request.approvals.items() if at in entry["decisions"]]
         indexes = {at for at, _ in request.approvals.values()}
+        alone = request.override is not None and entry["decisions"] == [request.override]
+        enough = self._enough(request, people) and indexes >= set(entry["decisions"])
         if request.state == "asked":
             yield "start-without-approval", "a question was still open"
-        elif not self._enough(request, people) or not indexes >= set(entry["decisions"]):
+        elif not alone and not enough:
             yield (
                 "start-without-approval",
                 f"its decisions {entry['decisions']} are not the approvals that "

@@ -15,12 +15,13 @@ from gatesh.model import Kind, Need, Verdict
 from gatesh.policy import template, yamltext
 from gatesh.policy.fields import Complaint, Fields
 from gatesh.policy.rule import SEVERITIES, Rule, When
-from gatesh.policy.yamltext import Node, Table
+from gatesh.policy.yamltext import Node, Scalar, Table
 
 ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
 PACK = re.compile(r"[a-z][a-z0-9-]*")
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._()-]*")
 TEAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*")
+_TIMES = re.compile(r"[1-9]")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = "gatesh.engine", "gatesh.rules-broken", "gatesh.default", "gatesh.not-text"
 
@@ -171,7 +172,8 @@ def _need(fields: Fields, node: Node | None) -> Need | None:
     if node is None:
         return None
     usual = Need()
-    entries = fields.table(node, "`approve`", ("need", "within", "run_within", "assurance"))
+    known = ("need", "within", "run_within", "assurance", "break_glass")
+    entries = fields.table(node, "`approve`", known)
     quorum: dict[str, int] = {}
     if (teams := entries.get("need")) is not None:
         names: Mapping[str, Node] = teams.entries if isinstance(teams, Table) else {}
@@ -187,7 +189,19 @@ def _need(fields: Fields, node: Node | None) -> Need | None:
         fields.duration(entries.get("run_within"), "`run_within`") or usual.run_within_s,
         fields.choice(entries.get("assurance"), "`assurance`", ("key", "presence"))
         or usual.assurance,
+        _times(fields, entries.get("break_glass")),
     )
+
+
+def _times(fields: Fields, node: Node | None) -> int:
+    if node is None:
+        return 0
+    if isinstance(node, Scalar) and node.type == "int" and _TIMES.fullmatch(node.text):
+        return int(node.text)
+    fields.complain(
+        node.line, "`break_glass` must say how often a day one person may: a number from 1 to 9"
+    )
+    return 0
 
 
 def _when(fields: Fields, node: Node | None) -> When:

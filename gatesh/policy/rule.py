@@ -84,12 +84,15 @@ class Rule:
         if self.tags:
             found["tags"] = list(self.tags)
         if self.need is not None:
-            found["approve"] = {
+            approve: dict[str, object] = {
                 "need": dict(self.need.quorum),
                 "within_s": self.need.within_s,
                 "run_within_s": self.need.run_within_s,
                 "assurance": self.need.assurance,
             }
+            if self.need.break_glass:
+                approve["break_glass"] = self.need.break_glass
+            found["approve"] = approve
         if when := self.when.as_document():
             found["when"] = when
         if self.overrides is not None:

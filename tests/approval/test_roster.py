@@ -191,8 +191,8 @@ def test_adding_somebody_writes_the_line_ssh_keygen_reads(tmp_path):
 
     assert done.stdout == f"{BOB}\n", done.stderr
     assert found.allowed_signers == (
-        f'{BOB} namespaces="decision.v1@gatesh",valid-after="20300101120000Z",'
-        f'valid-before="20300103120000Z" {KEY}\n'
+        f'{BOB} namespaces="decision.v1@gatesh,override.v1@gatesh,review.v1@gatesh",'
+        f'valid-after="20300101120000Z",valid-before="20300103120000Z" {KEY}\n'
     )
 
 

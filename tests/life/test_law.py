@@ -304,14 +304,20 @@ def test_an_agent_cannot_make_itself_the_first_to_be_trusted(world):
 # ---- somebody who has the log's key ------------------------------------------------
 
 
-def forged(world: World, place: Path, keep: int, *more: dict[str, object]) -> dict[str, object]:
+def forged(
+    world: World,
+    place: Path,
+    keep: int,
+    *more: dict[str, object],
+    wait: datetime.timedelta = datetime.timedelta(),
+) -> dict[str, object]:
     """Audit a log whose first *keep* entries are the real ones and the others *more*."""
     world.gatesh("broker", "stop")
     entries = [e for e in world.entries() if e["type"] != "broker.stopped"][:keep]
     shutil.copytree(world.state / "blobs", place / "state" / "blobs")
     key = LogKey.open(world.state, host_name(), use_keyring=False)
     times = iter([document.moment(entry["t"]) for entry in entries])
-    last = document.moment(entries[-1]["t"])
+    last = document.moment(entries[-1]["t"]) + wait
     ledger = Ledger.open(
         place / "state" / "ledger",
         origin=key.origin,
