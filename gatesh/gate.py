@@ -199,6 +199,8 @@ class Gate:
                 self.ledger.append([over(state, "lapsed", why)])
             else:
                 self.ledger.append([_started(case, id, state)])
+                if state.override is not None:
+                    client.say(words.overridden(id, state.override.by))
         if changed:
             client.say(words.changed(id, changed))
             return self.handle(case.call, client)
