@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +177,24 @@ def test_a_head_of_a_finished_log_is_found_in_the_chain(three):
     assert three[2].audit(Checkpoint(first.origin, first.head)).ok
     forged = replace(first.head, root=bytes(32))
     assert "forked" in three[2].codes(Checkpoint(first.origin, forged))
+
+
+def test_stock_tools_follow_the_chain(three):
+    """
+    The three lines of docs/verify-by-hand.md, word for word, on the two newest logs.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "verify-by-hand.md").read_text()
+    lines = [
+        line.strip() for line in page.splitlines() if line.startswith("    ") and "cmp" in line
+    ]
+    assert len(lines) == 3
+
+    for line in lines:
+        given = line.replace("ledger.000000", OLD)
+        subprocess.run(["bash", "-o", "pipefail", "-c", given], cwd=three[0].state, check=True)
+        wrong = line.replace("ledger.000000", OLDER)
+        done = subprocess.run(["bash", "-c", wrong], cwd=three[0].state, capture_output=True)
+        assert done.returncode
 
 
 def link(house: House, log: str, n: int = -1) -> Link:
