@@ -7,7 +7,7 @@ from html import escape
 
 from gatesh.visible import visible
 
-INK, SOFT, LINE = "#1f3a5f", "#9db4d0", "#d5dbe3"
+INK, SOFT, LINE, ALARM = "#1f3a5f", "#9db4d0", "#d5dbe3", "#a11212"
 
 
 def text(value: object) -> str:
@@ -42,7 +42,7 @@ def days(counts: Mapping[str, Mapping[str, int]], kinds: Sequence[str], label: s
     names = sorted(counts)
     step = min(width / max(len(names), 1), 60)
     most = max([sum(counts[d].get(k, 0) for k in kinds) for d in names] + [1])
-    shades = dict(zip(kinds, (INK, SOFT, LINE), strict=False))
+    shades = dict(zip(kinds, (INK, SOFT, ALARM), strict=False))
     parts = [_open(width, height, label)]
     for at, day in enumerate(names):
         y = float(height - foot)

@@ -20,10 +20,11 @@ _LARGEST: Final = 1 << 31
 
 def signed(c: Command) -> set[str]:
     """Return the digests of what was asked and answered of *c*."""
-    return {
+    named = {
         *c.requests,
         *(sha for a in c.answers for sha in (a.decision_sha256, a.signature_sha256)),
     }
+    return named - {""}
 
 
 class Kept:

@@ -61,7 +61,7 @@ pre.output{max-height:none}
 .complete{background:#f3f7fb;border:1px solid #c9d6e6;border-radius:6px;
 padding:4px 20px 12px;margin-top:24px}
 .complete h2{border:0;margin:10px 0 4px;padding:0}
-.tiles{display:grid;grid-template-columns:repeat(6,1fr);gap:10px;margin-top:18px}
+.tiles{display:grid;grid-template-columns:repeat(7,1fr);gap:10px;margin-top:18px}
 .tiles div{border:1px solid var(--line);border-radius:6px;padding:10px 12px}
 .tiles b{display:block;font-size:24px;line-height:1.2}
 .tiles span{font-size:12px;color:var(--soft)}
@@ -90,7 +90,7 @@ body{max-width:none;padding:0;font-size:9.5pt}
 table{font-size:8.5pt}
 h2,h3,figcaption,pre.command,thead{break-after:avoid}
 figure,tbody,.tiles,.complete{break-inside:avoid}
-.tiles{grid-template-columns:repeat(6,1fr)}
+.tiles{grid-template-columns:repeat(7,1fr)}
 thead{display:table-header-group}
 pre,.complete{background:#fff}
 a{color:inherit}

@@ -36,7 +36,7 @@ class Numbers:
     pairs: Mapping[tuple[str, str], int]  # (who asked, who approved)
     fast: tuple[tuple[Command, float], ...]  # approvals sooner than `FAST_S`
     refused: Mapping[str, int]  # answers that failed a check, by its word
-    days: Mapping[str, Mapping[str, int]]  # date → verdict → count
+    days: Mapping[str, Mapping[str, int]]  # date → verdict, or override → count
 
     @property
     def median(self) -> float | None:
@@ -53,7 +53,7 @@ def count(commands: Iterable[Command]) -> Numbers:
     fast = []
     days: dict[str, Counter[str]] = {}
     for c in commands:
-        days.setdefault(c.t[:10], Counter())[c.verdict] += 1
+        days.setdefault(c.t[:10], Counter())["override" if c.overrides else c.verdict] += 1
         if not c.approvals:
             continue
         for answer in c.approvals:

@@ -80,11 +80,31 @@ def make(
             return _make(
                 prover, state, out, document.stamp(start), document.stamp(end),
                 {"made": document.stamp(now, micros=False), "by": MADE_BY, "samples": samples,
-                 "audit": dict(audit)},
+                 "audit": _about(audit, log)},
             )  # fmt: skip
     except BaseException:
         shutil.rmtree(out)
         raise
+
+
+def _about(audit: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what an audit of all logs says of the one in directory *name*."""
+    logs = [log["directory"] for log in audit.get("logs", ())]
+    if name not in logs:
+        return dict(audit)
+    at = logs.index(name)
+    log, newer = audit["logs"][at], audit["logs"][at + 1 :]
+    size = log["head"]["size"]
+    # Whoever holds a head of a newer log holds all that came before it.
+    whole = any(one["protected_until"] for one in newer)
+    return {
+        **audit,
+        "entries": size,
+        "seen_by": log["seen_by"],
+        "witnesses": log["witnesses"],
+        "protected_until": size if whole else log["protected_until"],
+        "findings": [found for found in audit["findings"] if found["log"] in ("", name)],
+    }
 
 
 def _make(

@@ -30,7 +30,7 @@ def render(meta: Mapping[str, Any], period: Period, numbers: Numbers, blob: Blob
         _complete(meta, period),
         _tiles(period, numbers),
         _pictures(numbers),
-        _exceptions(meta, period, numbers),
+        _exceptions(meta, period, numbers, blob),
         tellings.who(period),
         tellings.law(period),
         tellings.by_control(period),
@@ -146,6 +146,7 @@ def _tiles(period: Period, numbers: Numbers) -> str:
         (f"{ran:,}", "approved and run"),
         (median, "median time to approve"),
         (f"{len(numbers.fast):,}", f"approved within {FAST_S:.0f} s"),
+        (f"{sum(1 for c in period.population if c.overrides):,}", "started alone (override)"),
     ]
     tiles = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in found)
     return f"<section class=tiles>{tiles}</section>"
@@ -155,8 +156,8 @@ def _pictures(numbers: Numbers) -> str:
     bands = charts.columns(numbers.bands, "Time from request to the approval that was enough")
     days = charts.days(
         numbers.days,
-        ("deny", "approve"),
-        "Commands held or denied, by day",
+        ("deny", "approve", "override"),
+        "Commands held, denied or started alone, by day",
     )
     pairs = (
         charts.matrix(numbers.pairs, "asked", "approved", "Who approved whose commands")
@@ -166,13 +167,15 @@ def _pictures(numbers: Numbers) -> str:
     return (
         "<section><h2>In pictures</h2><figure><figcaption>Time to approve: requests by how long"
         f" the deciding approval took</figcaption>{bands}</figure>"
-        "<figure><figcaption>By day: denied (dark) and held for approval (light)</figcaption>"
+        "<figure><figcaption>By day: denied (dark), held for approval (light), started alone"
+        " (red)</figcaption>"
         f"{days}</figure><figure><figcaption>Who approved whose commands</figcaption>{pairs}"
         "</figure></section>"
     )
 
 
-def _exceptions(meta: Mapping[str, Any], period: Period, numbers: Numbers) -> str:
+def _exceptions(meta: Mapping[str, Any], period: Period, numbers: Numbers, blob: Blob) -> str:
+    """List what stands out."""
     parts = ["<section><h2>What an auditor would ask about</h2>"]
     fast = [
         (f"<nobr>{show_id(c.id)}</nobr>", when(c.opened), text(c.requester),
@@ -193,15 +196,40 @@ def _exceptions(meta: Mapping[str, Any], period: Period, numbers: Numbers) -> st
     )
     held = [c for c in period.population if c.verdict == "approve" and c.started]
     own = [c for c in held if c.requester in {a.by for a in c.approvals}]
-    past = [c for c in held if not c.approvals]
-    parts.append("<h3>Overrides and approvals of one's own</h3>")
+    alone = [c for c in held if c.overrides]
+    past = [c for c in held if not c.approvals and not c.overrides]
+    parts.append("<h3>Overrides: started by one person alone</h3>")
+    parts.append(
+        table(("Request", "Started alone by", "When", "Reviewed by"), _alone(alone, blob))
+        or "<p>None.</p>"
+    )
+    parts.append("<h3>Approvals of one's own, and starts without any</h3>")
     parts.append(
         _bad(own, "was approved by the person who asked", "were approved by whoever asked")
         + _bad(past, "started without an approval", "started without an approval")
-        or "<p>None: every held command that started rests on earlier approvals, none of them by"
-        " the person who asked.</p>"
+        or "<p>None: every other held command that started rests on earlier approvals, none of them"
+        " by the person who asked.</p>"
     )
     return "".join([*parts, "</section>"])
+
+
+def _alone(commands: Sequence[Command], blob: Blob) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for c in commands:
+        why = "; ".join(filter(None, (sample.said(a, blob) for a in c.overrides)))
+        seen = "<br>".join(
+            f"{text(a.by)}, {when(a.t)}: “{text(sample.said(a, blob) or '')}”" for a in c.reviews
+        )
+        rows.append(
+            (
+                f"<nobr>{show_id(c.id)}</nobr>",
+                text(", ".join(a.by for a in c.overrides)),
+                when(c.started),
+                seen or "<b class=bad>nobody, in these entries</b>",
+                f"<code>{text(cut(c.text))}</code><br>“{text(why)}”",
+            )
+        )
+    return rows
 
 
 def _bad(commands: Sequence[Command], one: str, many: str) -> str:

@@ -42,7 +42,7 @@ def render(c: Command, blob: Blob, removed: Mapping[str, Any]) -> str:
     rows += [(_answered(a), _answer(a, c, blob)) for a in c.answers]
     if c.started:
         order = (
-            f"entry {c.started_n:,}, after the approvals it rests on:"
+            f"entry {c.started_n:,}, after what it rests on:"
             f" {', '.join(f'entry {n:,}' for n in c.decisions) or 'none'}"
         )
         rows.append(("Started", f"{when(c.started)} ({order})"))
@@ -91,9 +91,15 @@ def _finding(found: Mapping[str, Any]) -> str:
 
 
 def _answered(a: Answer) -> str:
-    return {"approve": "Approved", "reject": "Rejected", "ask": "Asked back", "revoke": "Revoked"}[
-        a.decision
-    ]
+    words = {
+        "approve": "Approved",
+        "reject": "Rejected",
+        "ask": "Asked back",
+        "revoke": "Revoked",
+        "override": "<b class=bad>Started alone</b>",
+        "review": "Reviewed",
+    }
+    return words.get(a.decision, text(a.decision))
 
 
 def said(a: Answer, blob: Blob) -> str | None:

@@ -114,6 +114,16 @@ class Command:
         return self.approvals or [a for a in self.answers if a.decision == "approve"]
 
     @property
+    def overrides(self) -> list[Answer]:
+        """What one person signed to start it alone."""
+        return [a for a in self.answers if a.decision == "override"]
+
+    @property
+    def reviews(self) -> list[Answer]:
+        """What others signed about that afterwards."""
+        return [a for a in self.answers if a.decision == "review"]
+
+    @property
     def rules(self) -> list[str]:
         """The rules that matched, strictest first, each once."""
         return list(dict.fromkeys(str(f["rule"]) for f in self.submitted["findings"]))
