@@ -13,6 +13,7 @@ from typing import Any
 from gatesh.broker.surroundings import Peer
 from gatesh.errors import LedgerError, Refused
 from gatesh.gate import Gate
+from gatesh.model import show_id
 
 PATIENCE_S = 5.0  # for a command that was being started at this moment
 WHY = "the log was closed"
@@ -38,6 +39,15 @@ class Finishing:
                 "the log cannot be closed from inside a gated command",
                 why="inside-gate",
                 hint="use a terminal of your own",
+            )
+        docket = self.gate.docket
+        with docket.lock:
+            unreviewed = [e.id for e in docket.states.emergencies() if e.review is None]
+        if unreviewed:  # a review stands in the log of its override
+            raise Refused(
+                f"nobody has reviewed the override of {show_id(unreviewed[0])}",
+                why="unreviewed",
+                hint=f"gatesh review {show_id(unreviewed[0])} -m TEXT",
             )
         last = self._entry()
         self.gate.rest()

@@ -135,12 +135,14 @@ def _log_to(places: Places, *, also_stderr: bool) -> None:
 @contextmanager
 def _open(places: Places) -> Iterator[Server]:
     """Yield a server that holds the ledger and listens; put all of it away afterwards."""
-    settings = load_config(places.settings)
+    settings, unusable = _settings(places)
     key, ledger = logs.open_log(places, settings, now)
     clean = False
     try:
         blobs = Blobs(places.state / "blobs")
         docket, book = _docket(places, key, ledger, blobs)
+        if unusable is not None and not book.standing.settled:
+            raise unusable
         notifier = _telling(docket, key.secret("webhooks"))
         running = places.state / "running"
         _settle_losses(docket, running)
@@ -176,6 +178,19 @@ def _open(places: Places) -> Iterator[Server]:
         log.info("stopped%s", "" if clean else ", not cleanly")
 
 
+def _settings(places: Places) -> tuple[Config, ConfigError | None]:
+    """Return the settings on disk; where they cannot be used, defaults and what is wrong.
+
+    Only for a log that there is already: which key a new one has stands in them.
+    """
+    try:
+        return load_config(places.settings), None
+    except ConfigError as problem:
+        if not (places.ledger / "checkpoint").exists():
+            raise
+        return Config(), problem
+
+
 def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> tuple[Docket, LawBook]:
     """Return the docket and the law, with every state computed from the log."""
     states, standing = States(), Standing()
@@ -188,7 +203,7 @@ def _docket(places: Places, key: LogKey, ledger: Ledger, blobs: Blobs) -> tuple[
 
     for entry in ledger.entries():
         states.apply(entry, document)
-        standing.apply(entry)
+        standing.take(entry)
         last, first = entry["type"], first and entry["type"] != "broker.started"
     law = LawBook(places, ledger.append, blobs, standing)
     docket = Docket(

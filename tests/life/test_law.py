@@ -22,6 +22,7 @@ from gatesh.approval.roster import Roster
 from gatesh.approval.standing import Standing
 from gatesh.broker.surroundings import host_name
 from gatesh.document import MalformedDocument
+from gatesh.errors import Tampered
 from gatesh.keys import opensshkey
 from gatesh.keys.logkey import LogKey
 from gatesh.keys.publickey import PublicKey
@@ -446,6 +447,47 @@ def test_what_is_settled_stays_settled(histories):
         standing.apply({**made.document(), "type": "roster.loaded", "roster_sha256": made.sha256})
         ever = ever or made.settles
         assert standing.settled is ever
+
+
+def test_a_broker_does_not_obey_law_that_nobody_approved_though_it_is_in_the_log():
+    """
+    Whoever has the log's key can write the entry; a broker that starts asks for an audit.
+    """
+    settled, more = enrolled(a=(True, False), b=(False, True)), enrolled(a=(True, True))
+
+    def loaded(roster: Roster, **fields: object) -> dict[str, object]:
+        said = {**roster.document(), "type": "roster.loaded", "roster_sha256": roster.sha256}
+        return {**said, **fields}
+
+    claim = {"type": "command.started", "id": "k7q2m9xd"}
+    backed = {"kind": "roster", "id": "k7q2m9xd", "replaces": settled.sha256}
+    for entries, obeyed in (
+        ([loaded(more)], False),
+        ([loaded(more, **backed)], False),
+        ([claim, {"type": "heartbeat"}, loaded(more, **backed)], False),
+        ([claim, loaded(more, **{**backed, "replaces": more.sha256})], False),
+        ([claim, loaded(more, **backed)], True),
+        ([loaded(settled)], True),
+    ):
+        standing = Standing()
+        standing.take(loaded(settled, settled=True))
+        if obeyed:
+            for entry in entries:
+                standing.take(entry)
+            continue
+        with pytest.raises(Tampered):
+            for entry in entries:
+                standing.take(entry)
+
+
+def test_settings_that_cannot_be_read_stop_nobody_once_the_law_is_settled(settled):
+    world = settled
+    world.gatesh("broker", "stop")
+    world.settings("default: perhaps\n")
+
+    assert world.gatesh("-c", "echo harmless").out == b"harmless\n"
+    assert [e["sha256"] for e in world.entries("law.edited")] == [None]
+    assert world.gatesh("doctor").status == 1
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=8), max_size=4))
