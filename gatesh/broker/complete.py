@@ -20,7 +20,7 @@ _OPENERS = frozenset(
     b" alias".split()
 )
 _NOTHING = re.compile(rb"[ \t]*(#[^\n]*)?\n")
-_MATCHING = re.compile(rb"unexpected EOF while looking for matching `(.)'")
+_MATCHING = re.compile(rb"unexpected EOF while looking for (?:matching )?`(.|\]\])'")
 _WANTED = re.compile(rb"here-document at line \d+ delimited by end-of-file \(wanted `(.*)'\)")
 _END = b"syntax error: unexpected end of file"
 
@@ -65,7 +65,7 @@ def look(text: bytes, *, bash: str, name: str, line: int, end: bool = False) -> 
     if found.message is not None:
         # The session may have switched extended patterns on, which changes the grammar.
         other = _ask(text, bash, name, line, ("-O", "extglob"))
-        if other.message is None:
+        if other.message is None or other.more:
             return other
     return found
 

@@ -92,6 +92,8 @@ SAME = {
     "last word": "true foo; echo $_\ntrue bar\necho $_\nfalse baz\necho $? $_\n",
     "alias": "shopt -s expand_aliases\nalias ll='echo L'\nll x\n",
     "extglob": "shopt -s extglob\ntouch aa bb\necho !(aa|o)\n",
+    "extglob over lines": "shopt -s extglob\nfor x in @(a|b).py; do\necho $x\ndone\n",
+    "a condition over lines": "[[ a == a\n&& b == b\n]] && echo true\n",
     "here-string": "cat <(echo ps) <<<hs\n",
     "xtrace": "set -x\necho a\nf() { echo b; }\nf\ntrue | true\nset +x\necho c\n",
     "return and break": "return 3\necho $?\nbreak\necho $?\n",
