@@ -40,7 +40,7 @@ CONTROLS: Final[Mapping[str, Control]] = {
     ),
     "soc2:CC6.3": Control(
         "SOC 2 CC6.3 · Roles, least privilege, segregation of duties",
-        "that whoever asked is never among those who approved",
+        "who asked and who approved each, by the roster of that day; exceptions stand above",
         "whether the people on the roster hold the right roles",
     ),
     "soc2:CC6.6": Control(
@@ -69,13 +69,13 @@ CONTROLS: Final[Mapping[str, Control]] = {
     ),
     "soc2:CC8.1": Control(
         "SOC 2 CC8.1 · Change management",
-        "changes authorised by a second person before they were made, with their output",
+        "changes that rules hold, who authorised each before it was made, and its output",
         _OTHER_WAYS,
     ),
     "soc2:A1.2": Control("SOC 2 A1.2 · Availability", _HELD, "recovery and capacity"),
     "iso27001:A.5.3": Control(
         "ISO 27001:2022 A.5.3 · Segregation of duties",
-        "that no approval was given by its own requester",
+        "who asked and who approved each; approvals of one's own stand above, if there are any",
         "conflicts between roles outside gatesh",
     ),
     "iso27001:A.5.15": Control(
@@ -108,17 +108,17 @@ CONTROLS: Final[Mapping[str, Control]] = {
     ),
     "iso27001:A.8.32": Control(
         "ISO 27001:2022 A.8.32 · Change management",
-        "changes authorised by a second person before they were made",
+        "changes that rules hold, and who authorised each before it was made",
         _OTHER_WAYS,
     ),
     "nist:AC-3(2)": Control(
         "NIST 800-53 AC-3(2) · Dual authorisation",
-        "commands that ran only after as many people as the rule asks for had signed",
+        "how many people a rule asks for, and who had signed before each started",
         "privileged functions that no rule holds",
     ),
     "nist:AC-5": Control(
         "NIST 800-53 AC-5 · Separation of duties",
-        "that requester and approver were different people by the roster of that day",
+        "requester and approvers of each, by the roster of that day; exceptions stand above",
         "whether two names on the roster are one human",
     ),
     "nist:AU-2": Control(
@@ -133,12 +133,12 @@ CONTROLS: Final[Mapping[str, Control]] = {
     ),
     "nist:AU-9": Control(
         "NIST 800-53 AU-9 · Protection of audit information",
-        "that nothing was changed, cut or inserted up to the head people have signed",
+        "up to which entry people and witnesses have signed, and what an audit found above",
         "entries after that head, which only the machine itself protects",
     ),
     "nist:AU-10": Control(
         "NIST 800-53 AU-10 · Non-repudiation",
-        "that each approval was signed with a key enrolled for that person",
+        "the signature of each approval, and the key enrolled for that person on that day",
         "who held the key at that moment",
     ),
     "nist:AU-12": Control(
