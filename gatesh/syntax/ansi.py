@@ -15,9 +15,10 @@ _LETTER = {
 }  # fmt: skip
 
 
-def ansi_c(text: str) -> str:
+def ansi_c(text: str, *, nul: bool = False) -> str:
     r"""Return what bash makes of the inside of `$'…'`.
 
+    With *nul* a NUL is kept as one, else it ends the text as it does in bash's own strings.
     A byte above 127 that stands alone becomes U+FFFD; bytes that form UTF-8 are joined.
 
     >>> ansi_c(r"r\155\x20-\u0072f")
@@ -41,7 +42,7 @@ def ansi_c(text: str) -> str:
             code = int(small or large, 16)
             valid = code < 0x110000 and not 0xD800 <= code < 0xE000
             piece = (chr(code) if valid else "\ufffd").encode()
-        if piece == b"\0":  # bash ends the string here
+        if piece == b"\0" and not nul:  # bash ends the string here
             at = len(text)
             break
         out.append(piece)
@@ -52,4 +53,4 @@ def ansi_c(text: str) -> str:
 def echo_e(text: str) -> str:
     r"""Return what `echo -e` and `printf %b` make of *text* (octal there is `\0ooo`)."""
     text = text.split("\\c", 1)[0]
-    return ansi_c(re.sub(r"\\0([0-7]{1,3})", r"\\\1", text))
+    return ansi_c(re.sub(r"\\0([0-7]{1,3})", r"\\\1", text), nul=True)

@@ -164,6 +164,7 @@ def read(call: Call) -> Output:
         stdin = f.fds.get(number.text) if number is not None else None
         text = stdin.text if stdin is not None else None
     if isinstance(text, str):
+        text = text.replace("\0", "")
         ifs = shell.one("IFS")
         lines = [_read_fields(line, ifs, len(names)) for line in text.split("\n") if line.strip()][
             :9
@@ -195,7 +196,7 @@ def mapfile(call: Call) -> Output:
     text = stdin.text if stdin is not None else None
     for field in call.fields[found.first : found.first + 1] or [Field("MAPFILE", "MAPFILE")]:
         if isinstance(text, str) and text.count("\n") < MAX_LINES:
-            lines = tuple(Field(line, line) for line in text.splitlines())
+            lines = tuple(Field(line, line) for line in text.replace("\0", "").splitlines())
             call.f.shell.set(field.text, Array(lines))
         else:
             call.f.shell.set(field.text, hole("$" + field.text, source=stdin))
@@ -317,6 +318,8 @@ def printf(call: Call) -> Output:
         _subscripts(call, *rest[:used])
         inner = Call(call.f, [call.fields[0], *rest[used:]], "printf", call.span, call.text)
         made = outputs.printed(inner).text
+        if isinstance(made, str):
+            made = made.partition("\0")[0]
         choice: Choice = hole("$" + name) if made is None else made
         call.f.shell.set(name, choice)
         return Output("")
@@ -354,6 +357,8 @@ def leave(call: Call) -> Output:
 def complete(call: Call) -> Output:
     """`complete -C`, `bind -x`, `compgen -C`, `fc`, `enable -f`: code for later."""
     rest = call.rest
+    if call.name == "fc" and not (rest and re.match(r"-[nr]*l", rest[0].text)):
+        call.f.finding(findings.DYNAMIC_CODE, call.span, "fc runs lines of the history")
     for at, field in enumerate(rest[:-1]):
         value = rest[at + 1]
         if call.name in ("complete", "compgen") and field.text in ("-C", "-F"):

@@ -43,6 +43,7 @@ from gatesh.syntax.values import (
     concatenated,
     either,
     join,
+    pieces,
     render,
 )  # fmt: skip
 
@@ -64,6 +65,7 @@ class Follower(Marks):
 
     def text(self, text: str, frame: Frame, span: tuple[int, int]) -> Output:
         """Read *text* as a script and follow it in the current shell."""
+        text = text.replace("\0", "")  # as bash does
         with self.deeper(frame):
             self.as_dash(text, span)
             return self._read(Reader(text, 0, self.collector.budget), span)
@@ -106,13 +108,11 @@ class Follower(Marks):
         shell.renamed.update(changed.renamed)
         if sub.kind in "<>":
             return hole(sub.raw, one=True, source=output)
-        if isinstance(output.text, str):
-            return output.text.rstrip("\n")
         if output.text is not None:
-            last = output.text[-1]
-            if isinstance(last, str):
-                return join([*output.text[:-1], last.rstrip("\n")])
-            return output.text
+            made = [p.replace("\0", "") if isinstance(p, str) else p for p in pieces(output.text)]
+            if made and isinstance(last := made[-1], str):
+                made[-1] = last.rstrip("\n")
+            return join(made)
         return hole(sub.raw, one=WORD in output.origin, source=output)
 
     def hidden_code(self, text: str, why: str) -> None:

@@ -79,14 +79,14 @@ def _items(text: str, separator: str) -> list[Field]:
     """Return the words of *text* as xargs splits them: blanks and quotes, unless told otherwise."""
     words: list[str]
     if separator == "\n":
-        words = [line.strip() for line in text.splitlines()]
+        words = [line.strip() for line in text.replace("\0", "").splitlines()]
     elif separator:
         words = [word.strip("\n") for word in text.split(separator)]
     else:
         try:
-            words = shlex.split(text[:20_000])
+            words = shlex.split(text[:20_000].replace("\0", ""))
         except ValueError:
-            words = text.split()
+            words = text.replace("\0", "").split()
     return [known(word) for word in words if word]
 
 

@@ -225,6 +225,7 @@ def _stdin(call: Call, how: Spec) -> None:
 
 def _text(call: Call, how: Spec, text: str, span: tuple[int, int]) -> None:
     """Note *text*, a whole program."""
+    text = text.replace("\0", "")
     if how.name in ("awk", "sed"):
         foreign_code.little(call, how.name, Field(text, text), span)
         return

@@ -48,7 +48,7 @@ def printed(call: Call) -> Output:
     if name == "pwd" and len(call.f.shell.cwd) == 1:
         return Output(call.f.shell.cwd[0] + "\n", None, frozenset({WORD}))
     if name in ("which", "command", "type") and rest:
-        return _which(rest)
+        return _which(call, rest)
     if name in ("basename", "dirname") and rest and all(f.known for f in rest):
         return _name(name, [f.text for f in rest])
     origin = _declared_origin(name, rest)
@@ -181,10 +181,15 @@ def _files(call: Call, operands: list[Field]) -> Output:
     return Output(join(made) if known else None, None, origin)
 
 
-def _which(rest: list[Field]) -> Output:
+def _which(call: Call, rest: list[Field]) -> Output:
     names = [field for field in rest if field.text[:1] != "-"]
-    if len(names) == 1 and names[0].known and not names[0].glob:
-        return Output(names[0].text + "\n", None, frozenset({WORD}))
+    asked = {letter for field in rest if field.text[:1] == "-" for letter in field.text[1:]}
+    tells = call.name == "which" or asked & ({"v"} if call.name == "command" else {"p", "P"})
+    if tells and len(names) == 1 and names[0].known and not names[0].glob:
+        name = names[0].text
+        shell = call.f.shell
+        own = "/" in name or name in shell.functions or name in shell.aliases
+        return Output(f"{'' if own else '/usr/bin/'}{name}\n", None, frozenset({WORD}))
     return Output(None, None, frozenset({WORD}))
 
 

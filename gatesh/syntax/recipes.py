@@ -86,6 +86,7 @@ def _file(call: Call, content: Output) -> None:
 
 
 def _makefile(call: Call, text: str, span: tuple[int, int]) -> None:
+    text = text.replace("\0", "")
     call.f.add(Kind.CODE, text, span, program="make")
     for number, found in enumerate(_CODE.finditer(text)):
         code = next((group for group in found.groups() if group), "").replace("$$", "$")

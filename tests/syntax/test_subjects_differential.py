@@ -39,6 +39,15 @@ REAL = (
     "head",
     "tee",
     "sort",
+    "awk",
+    "sed",
+    "perl",
+    "cp",
+    "ln",
+    "dd",
+    "mkfifo",
+    "chmod",
+    "nl",
 )
 STUB = """#!/bin/sh
 IFS=$(printf '\\037'); printf '%s\\037\\036' "${0##*/}${1+$IFS}$*" >>"$STUB_LOG"
@@ -320,6 +329,45 @@ base = st.one_of(
     st.builds(lambda p: f'"${{A:-{p}}}" "${{VAR:+w}}" $(( 1 + 2 ))', program),
     st.builds(lambda p: f'echo {p} | while read -r l; do eval "$l w"; done', program),
     st.builds(lambda p: f"tee s.sh <<< '{p} teed' >/dev/null; bash s.sh", program),
+    st.builds(lambda p: f"exec 3<<<'{p} fd'; bash <&3; bash /dev/fd/4 4<<<'{p} four'", program),
+    st.builds(lambda p: f"exec {{in}}<<<'{p} named'; bash <&$in", program),
+    st.builds(lambda p: f"exec 3< <(echo {p} psub); . /proc/self/fd/3", program),
+    st.builds(lambda p: f"read -u 4 A 4<<<'{p} u'; $A", program),
+    st.builds(lambda p: f"mapfile -t A <<<'{p} m'; ${{A[0]}}; eval \"${{A[@]}}\"", program),
+    st.builds(
+        lambda p: f"IFS=: read A B <<<'{p}:q'; $A $B; read -ra C <<<'{p} c'; \"${{C[@]}}\"", program
+    ),
+    st.builds(lambda p: f"declare -l A; A={p.upper()}; $A low", program),
+    st.builds(lambda p: f"A='x[$({p} sub)]'; [[ A -gt 1 ]]; B=abc; echo ${{B:A}}", program),
+    st.builds(
+        lambda p: f"coproc bash; echo '{p} co' >&${{COPROC[1]}}; exec {{COPROC[1]}}>&-", program
+    ),
+    st.builds(lambda p: f"mkfifo p; bash p & echo '{p} fifo' > p", program),
+    st.builds(lambda p: f'A=$(<file.txt); eval "$A"; {p}', program),
+    st.builds(lambda p: f"/proc/self/exe -c '{p} exe'; /proc/$$/exe -c '{p} pid'", program),
+    st.builds(
+        lambda p: f"xargs sh <<< \"-c '{p} quoted'\"; printf '{p}\\0z' | xargs -0 env", program
+    ),
+    st.builds(
+        lambda p: f"printf 'a b\\nc' | xargs -d '\\n' {p}; echo x | xargs -i {p} {{}} {{}}", program
+    ),
+    st.builds(
+        lambda p: f"awk 'BEGIN{{system(\"{p} awk\")}}'; awk -v c='{p} v' 'BEGIN{{system(c)}}'",
+        program,
+    ),
+    st.builds(lambda p: f'awk \'BEGIN{{"{p} get"|getline; print "{p} sh" | "sh"}}\'', program),
+    st.builds(lambda p: f"echo 'BEGIN{{system(\"{p} f\")}}' > x.awk; awk -f x.awk", program),
+    st.builds(lambda p: f"sed '1e {p} sed' file.txt; sed -n 's/.*/{p} s/e' file.txt", program),
+    st.builds(
+        lambda p: f"perl -e 'system(qw({p} perl)); exec q({p} q)'; perl -le '`{p} bt`'", program
+    ),
+    st.builds(
+        lambda p: f'perl -e \'$x="{p} var"; system $x\'; perl -e \'system "{p}", "l"\'', program
+    ),
+    st.builds(lambda p: f"cp $(command -v {p}) y; ./y; ln -s $(command -v {p}) z; ./z q", program),
+    st.builds(lambda p: f"cat $(command -v bash) > b; chmod +x b; ./b -c '{p} copy'", program),
+    st.builds(lambda p: f"dd of=s.sh <<<'{p} dd' 2>/dev/null; sh s.sh", program),
+    st.builds(lambda p: f"nl --body-numbering=n<(echo x) <({p} inner)", program),
     st.builds(lambda p: f"exec {{fd}}>out; {p} >&$fd; {p} 2>&1 >out <file.txt", program),
 )
 lines = st.recursive(base, nest, max_leaves=4)
