@@ -16,9 +16,9 @@ def check(tmp_path):
     (tmp_path / "work").mkdir()
     env = {"GATESH_HOME": str(tmp_path / "g"), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
 
-    def run(*arguments: str, stdin: str = ""):
+    def run(*arguments: str, stdin: str = "", command: tuple[str, ...] = ("check",)):
         return subprocess.run(
-            [sys.executable, "-m", "gatesh", "check", *arguments],
+            [sys.executable, "-m", "gatesh", *command, *arguments],
             cwd=tmp_path / "work",
             env=env,
             input=stdin,
@@ -66,3 +66,31 @@ def test_the_explanation_says_what_was_seen_and_where_the_rule_stands(check):
         "also seen  command  cd infra",
     ):
         assert words in done.stdout
+
+
+def test_a_rule_is_shown_with_everything_that_decides(check, tmp_path):
+    """
+    Where it holds and how long people have matter as much as what it matches.
+    """
+    rules = tmp_path / "g" / "config" / "rules"
+    rules.mkdir(parents=True, mode=0o700)
+    (rules / "ours.yaml").write_text(
+        "pack: ours\nrules:\n  - id: ours.push\n    match: '^git push'\n    verdict: approve\n"
+        "    override: {id: git.push-force, reason: we rebase}\n    reason: pushes\n"
+        "    approve: {need: {any: 2}, within: 2h, run_within: 90s}\n"
+        "    when: {agent: [claude], env: {STAGE: ['^prod']}}\n"
+        "    examples: {match: [git push], miss: [git pull]}\n"
+    )
+    (rules / "ours.yaml").chmod(0o600)
+
+    shown = check("ours.push", command=("rules", "show")).stdout
+
+    for words in (
+        "replaces   git.push-force: we rebase",
+        "needs      2 of anybody else, within 2h; good for 90s",
+        "when       agent matches claude",
+        "           env STAGE matches ^prod",
+    ):
+        assert words in shown
+    missing = check("ours.pusch", command=("rules", "show"))
+    assert missing.returncode != 0 and "did you mean ours.push?" in missing.stderr

@@ -317,6 +317,7 @@ code.runs-programs          python3 -c 'import subprocess,sys; subprocess.run([s
 shell.starts-shell          start-stop-daemon -S -x /bin/sh -- -p
 network.upload              whois -h host.example -p 4242 x
 network.admin-api           curl localhost:9200/orders -X DELETE
+network.post                curl https://api.example.com/x --json '{}'
 network.copy-to             rsync -a --delete /srv/a/ /srv/b/
 coverup.timestamps          touch -d '2020-01-01' /etc/passwd
 code.deletes                python3 -c 'import shutil; shutil.rmtree("/srv")'
