@@ -54,6 +54,7 @@ class History:
     roster: Roster = field(default_factory=people)
     entries: list[dict[str, Any]] = field(default_factory=list)
     id: str = "k7q2m9xd"
+    glass: dict[str, int] = field(default_factory=dict)  # `break_glass`, where the rule has it
 
     def __post_init__(self) -> None:
         self.load_roster(self.roster)
@@ -88,7 +89,7 @@ class History:
                 "id": self.id,
                 "revision": revision,
                 "policy": {"roster": self.roster.sha256, "rules": HEX},
-                "need": {"assurance": "key", "quorum": self.need},
+                "need": {"assurance": "key", "quorum": self.need, **self.glass},
                 **changes,
             }
         )
@@ -114,6 +115,17 @@ class History:
             "request_sha256": self.request.request_sha256,
         }
         return self.append("decision.accepted", **{**fields, **changes})
+
+    def override(self, by: str, **changes: Any) -> int:
+        fields = {
+            "id": self.id,
+            "by": by,
+            "key": key_of(by).public.fingerprint,
+            "assurance": "key",
+            "request_sha256": self.request.request_sha256,
+            "override_sha256": HEX,
+        }
+        return self.append("override.accepted", **{**fields, **changes})
 
     def start(self, **changes: Any) -> int:
         request = self.states.get(self.id)
