@@ -17,9 +17,7 @@ def card(rule: Rule) -> list[str]:
         row("reason", visible(rule.reason)),
     ]
     if rule.overrides:
-        lines.append(
-            row("in place of", f"{visible(rule.overrides)}: {visible(rule.because or '')}")
-        )
+        lines.append(row("replaces", visible(f"{rule.overrides}: {rule.because}")))
     if rule.instead:
         lines.append(row("instead", visible(rule.instead)))
     if rule.system:
