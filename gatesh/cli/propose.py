@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gatesh.approval.proposal import config_document
 from gatesh.cli import proposing, shouting
 from gatesh.cli.talk import ask
+from gatesh.errors import UsageError
+from gatesh.visible import visible
 
 
 def propose(
     undo: Annotated[
         bool, typer.Option("--undo", help="Put what was approved back into the files.")
     ] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ask for this file as config.yaml instead."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what differs, as JSON.")] = False,
 ) -> None:
     """Ask a second person to approve edited rules, settings or roster files.
@@ -24,6 +32,13 @@ def propose(
 
     Example: gatesh propose
     """
+    if settings is not None:
+        try:
+            text = settings.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise UsageError(f"{visible(str(settings))} cannot be read: {problem}") from None
+        proposing.propose("config", config_document(text))
+        return
     edits = ask("law")["edits"]
     if as_json:
         typer.echo(json.dumps(edits, indent=2))

@@ -20,7 +20,7 @@ from gatesh.keys import opensshkey, sshsig
 from tests.life.conftest import TWO
 from tests.life.people import decide, submit
 from tests.life.test_law import codes, forged
-from tests.world import RULES, World
+from tests.world import RULES, World, until
 
 GLASS = RULES.replace("approve\n", "approve\n    approve: {break_glass: 1}\n", 1)
 
@@ -82,7 +82,9 @@ def test_one_person_starts_it_alone_and_the_audit_fails_until_another_has_looked
     The whole of it, as people type it: loud for the agent, for approvers and for auditors.
     """
     world = glass
-    world.settings("hold: 20s\n")
+    heard = world.base / "heard"
+    tell = world.program("tell", f'echo "$GATESH_EVENT $GATESH_REQUEST $GATESH_BY" >> {heard}')
+    world.settings(f"hold: 20s\nnotify: {{program: [{tell}]}}\n")
     asking = world.start("-c", "guarded now")
     id = world.waiting()
 
@@ -93,6 +95,7 @@ def test_one_person_starts_it_alone_and_the_audit_fails_until_another_has_looked
     assert ended.status == 0 and ended.out == b"guarded now\n"
     assert "OVERRIDE by alice@example.com" in ended.words and "without approval" in ended.words
     assert ended.words.isascii()
+    until(lambda: f"override.accepted {id} alice@example.com\n" in heard.read_text())
     accepted, started = world.entries("override.accepted")[0], world.entries("command.started")[0]
     assert started["decisions"] == [accepted["n"]] and world.entries("decision.accepted") == []
     assert "OVERRIDE" in world.gatesh("pending").words and "INC-7" in world.gatesh("pending").words
