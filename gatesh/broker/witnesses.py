@@ -39,6 +39,7 @@ ANSWER_S: Final = 10.0  # a witness that takes longer has failed
 FIRST_S, LONGEST_S = 1.0, 300.0  # between two tries, doubled each time
 FAREWELL_S: Final = 5.0  # for the last head, when the broker stops
 _LOOK_S: Final = 0.5
+_STEP_S: Final = 0.02
 _LARGEST: Final = 1 << 16  # of an answer
 _TURNS: Final = 3  # a witness may know another head than we think, and then another still
 
@@ -62,6 +63,7 @@ class Seat:
         self.old = 0  # the size that it has seen, as far as we know
         self.trouble: str | None = None
         self.tries = 0  # that failed since the last that did not
+        self.asked = -1  # size of the newest head that it was asked about
         self.due = 0.0
         self.busy = False
 
@@ -118,6 +120,7 @@ class Seat:
     def _ask(self, newest: Newest, prove: Prove) -> None:
         for _ in range(_TURNS):
             checkpoint, size, vkey = newest()
+            self.asked = size
             if self.old > size:
                 raise Refused(
                     f"has seen {self.old:,} entries of this log, which now has {size:,}:"
@@ -210,21 +213,19 @@ class Witnesses:
             except Exception:
                 log.exception("a bug while looking after witnesses")
 
-    def look(self, *, now: bool = False) -> list[threading.Thread]:
-        """Start asking those whose turn it is; *now* all that have not seen the newest head."""
+    def look(self) -> None:
+        """Start asking those whose turn it is and that have not seen the newest head."""
         config = self.settings()
-        started: list[threading.Thread] = []
         seats, size = self._seated(config.witnesses), self.newest()[1]
         for seat in seats:
             seen = 0 if seat.seen is None else seat.seen.head.size
-            waits = not now and time.monotonic() < seat.due
-            if seat.busy or waits or (seen == size and seat.trouble is None):
-                continue
-            seat.busy, seat.due = True, time.monotonic() + config.push_every_s
-            thread = threading.Thread(target=self._ask, args=(seat,), name="witness", daemon=True)
-            thread.start()
-            started.append(thread)
-        return started
+            news = seen != size or seat.trouble is not None
+            if news and not seat.busy and time.monotonic() >= seat.due:
+                self._start(seat, config.push_every_s)
+
+    def _start(self, seat: Seat, pause_s: float) -> None:
+        seat.busy, seat.due = True, time.monotonic() + pause_s
+        threading.Thread(target=self._ask, args=(seat,), name="witness", daemon=True).start()
 
     def _ask(self, seat: Seat) -> None:
         try:
@@ -249,12 +250,24 @@ class Witnesses:
         """What is known of each."""
         return [seat.status() for seat in self._seated(self.settings().witnesses)]
 
+    def ask_all(self, patience_s: float) -> None:
+        """Ask each about the newest head now, once, and wait for that no longer than so."""
+        until, size = time.monotonic() + patience_s, self.newest()[1]
+        left = self._seated(self.settings().witnesses)
+        for seat in left:
+            seat.asked = -1
+        while left and time.monotonic() < until:
+            for seat in [seat for seat in left if not seat.busy]:
+                if seat.asked >= size:
+                    left.remove(seat)
+                else:
+                    self._start(seat, 0.0)
+            time.sleep(_STEP_S)
+
     def last_words(self) -> None:
-        """Offer the head of the end, and wait for that no longer than `FAREWELL_S`."""
-        until = time.monotonic() + FAREWELL_S
+        """Offer the head of the end."""
         try:
-            for thread in self.look(now=True):
-                thread.join(max(0.0, until - time.monotonic()))
+            self.ask_all(FAREWELL_S)
         except Exception:
             log.exception("a bug while taking leave of witnesses")
 
