@@ -32,12 +32,24 @@ from gatesh.ledger.proof import BadProof
 from gatesh.model import read_id
 from gatesh.visible import visible
 
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="USER@HOST",
+        help="The request is there: look and sign here, ssh carries.",
+    ),
+]
+
 
 class Courier(Protocol):
     """A way to a broker."""
 
     def parcel(self, id: str) -> Parcel:
         """Fetch a request; without the log's head, which `head` gives."""
+
+    def pending(self) -> dict[str, Any]:
+        """Fetch what waits, and what people have to be told with it."""
 
     def head(self, since: int) -> Head:
         """Fetch the log's head, with proof that it continues that of *since* entries."""
@@ -64,6 +76,10 @@ class Here:
             "type": PARCEL,
         }
         return _parcel(write(data), "the broker")
+
+    def pending(self) -> dict[str, Any]:
+        """Fetch what waits."""
+        return ask("pending")
 
     def head(self, since: int) -> Head:
         """Fetch the log's head."""
@@ -95,6 +111,16 @@ class There:
         """Fetch a request."""
         return _parcel(self._ssh("show", _id(id), "--parcel"), visible(self.host))
 
+    def pending(self) -> dict[str, Any]:
+        """Fetch what waits; what else there is to tell, gatesh there says on standard error."""
+        try:
+            found = json.loads(self._ssh("pending", "--json"))
+        except ValueError:
+            found = None
+        if not isinstance(found, list):
+            raise UsageError(f"{visible(self.host)} sent no list of requests")
+        return {"pending": found, "edits": [], "unreviewed": []}
+
     def head(self, since: int) -> Head:
         """Fetch the log's head."""
         try:
@@ -122,13 +148,20 @@ class There:
             raise GateshError(
                 "there is no ssh here", hint="carry it by hand: gatesh sign"
             ) from None
+        said = visible(done.stderr.decode("utf-8", "replace").strip(), lines=True)
         if done.returncode:
-            said = visible(done.stderr.decode("utf-8", "replace").strip(), lines=True)
             raise GateshError(
                 f"gatesh {words[0]} on {visible(self.host)} ended with {done.returncode}\n{said}",
                 hint=f"try `ssh {visible(self.host)} gatesh {words[0]} …`",
             )
+        if said:
+            typer.echo(said, err=True)
         return done.stdout
+
+
+def courier(host: str | None) -> Courier:
+    """Return the way to the broker on *host*, or to the one of this machine."""
+    return There(host) if host else Here()
 
 
 def _id(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from gatesh.cli import courier, signing
-from gatesh.cli.courier import Courier, Here, There
+from gatesh.cli.courier import Here, Host
 from gatesh.cli.pending import RequestId
 from gatesh.cli.signing import Key, Message, Yes
 from gatesh.cli.talk import ask as ask_broker
@@ -21,14 +21,6 @@ from gatesh.errors import UsageError
 from gatesh.model import show_id
 from gatesh.visible import visible
 
-Host = Annotated[
-    str | None,
-    typer.Option(
-        "--host",
-        metavar="USER@HOST",
-        help="The request is there: show and sign it here, carry it by ssh.",
-    ),
-]
 SAID = {"approve": "approved", "reject": "rejected", "ask": "asked about", "revoke": "revoked",
         "override": "overrode", "review": "reviewed"}  # fmt: skip
 
@@ -85,7 +77,7 @@ def _answer(
     word: str, id: str, message: str | None, key: str | None, yes: bool, host: str | None
 ) -> None:
     signing.refuse_inside()
-    way: Courier = There(host) if host else Here()
+    way = courier.courier(host)
     parcel = way.parcel(id)
     found = parcel.found
     log, roster = courier.witness(way, found["origin"])

@@ -10,8 +10,7 @@ from gatesh.approval.courier import SignedDecision
 from gatesh.approval.emergency import Override, Review
 from gatesh.approval.signers_text import OVERRIDES, REVIEWS
 from gatesh.cli import courier, signing
-from gatesh.cli.courier import Courier, Here, There
-from gatesh.cli.decide import Host
+from gatesh.cli.courier import Here, Host
 from gatesh.cli.pending import RequestId
 from gatesh.cli.signing import Key, Message, Yes
 from gatesh.cli.talk import ask
@@ -34,7 +33,7 @@ def override(
     signing.refuse_inside()
     if not message:
         raise UsageError("an override needs a reason", hint=f"gatesh override {id} -m 'INC-7'")
-    way: Courier = There(host) if host else Here()
+    way = courier.courier(host)
     parcel = way.parcel(id)
     found = parcel.found
     if not found["need"].get("break_glass"):

@@ -14,10 +14,10 @@ from gatesh import words
 from gatesh.approval import request as requests
 from gatesh.cli import shouting
 from gatesh.cli import show as rendering
-from gatesh.cli.courier import Here
+from gatesh.cli.courier import Host, courier
 from gatesh.cli.talk import ask
 from gatesh.document import sha256
-from gatesh.errors import Tampered
+from gatesh.errors import Tampered, UsageError
 from gatesh.model import show_id
 from gatesh.visible import visible
 
@@ -27,19 +27,22 @@ RequestId = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def pending(as_json: Json = False) -> None:
+def pending(as_json: Json = False, host: Host = None) -> None:
     """List the requests that wait for an answer.
 
     Example: gatesh pending
     """
-    answer = ask("pending")
+    answer = courier(host).pending()
     found = answer["pending"]
     shouting.shout(answer["edits"], answer["unreviewed"])
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    for item in found:
-        typer.echo(summary(item))
+    try:
+        for item in found:
+            typer.echo(summary(item))
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise UsageError(f"that is no list of requests: {problem!r}") from None
     if not found:
         typer.echo("nothing waits", err=True)
 
@@ -85,14 +88,25 @@ def show(
         bool,
         typer.Option("--parcel", help="Print all that `gatesh sign` needs on another machine."),
     ] = False,
+    host: Host = None,
 ) -> None:
     """Show everything about one request: what would run, where, for whom, why.
 
     Example: gatesh show k7q2-m9xd
     """
+    way = courier(host)
     if parcel:
-        way = Here()
         typer.echo(replace(way.parcel(id), head=way.head(0)).write().decode())
+        return
+    if host:
+        there = way.parcel(id)
+        if exact:
+            typer.echo(there.request, nl=False)
+        elif as_json:
+            whole = {"request": there.found, "request_sha256": sha256(there.request)}
+            typer.echo(json.dumps({**there.status, **whole}))
+        else:
+            typer.echo(rendering.request(there.found, there.script, there.status, there.files))
         return
     document, found, script, extra = fetch(id)
     if exact:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from gatesh.approval.courier import Parcel, SignedDecision
 from gatesh.document import MalformedDocument, read, sha256, write
+from gatesh.model import show_id
 from tests.approval.world import request_bytes
 from tests.life.conftest import Asked
 from tests.world import Result, run
@@ -172,6 +174,30 @@ def test_ssh_only_carries(asked, word):
     assert f"as bob@example.com: {request.line}" in done.text
     assert [e["decision"] for e in request.entries("decision.accepted")] == [word]
     assert "-a" in (world.base / "ssh-options").read_text().split()
+
+
+def test_what_waits_on_another_machine_is_looked_at_from_here(asked):
+    """
+    One way for everything: list, read, decide, with nothing started on the approver's machine.
+    """
+    request, world, elsewhere = asked
+    world.program("ssh", FAKE_SSH)
+
+    listed = world.gatesh("pending", "--host", "alice@build7", env=elsewhere)
+    shown = world.gatesh("show", "--host", "alice@build7", request.id, env=elsewhere)
+
+    assert request.line in listed.text and show_id(request.id) in listed.text
+    assert request.line in shown.text and show_id(request.id) in shown.text
+    assert not (Path(elsewhere["GATESH_HOME"]) / "run" / "broker.sock").exists()
+
+
+def test_a_list_that_is_none_is_refused(asked):
+    _, world, elsewhere = asked
+    world.program("ssh", """echo '[{"id": "\\u001b[2J"}]'""")
+
+    done = world.gatesh("pending", "--host", "build7", env=elsewhere)
+
+    assert done.status not in (0, 1) and b"\x1b" not in done.out + done.err
 
 
 def test_what_the_other_machine_says_cannot_write_to_the_terminal(asked):
