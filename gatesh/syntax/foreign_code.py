@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, foreign_strings, tables
+from gatesh.syntax import findings, foreign_files, foreign_strings, tables
 from gatesh.syntax.call import located
 from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.grammar import Reader
@@ -119,6 +119,7 @@ def look(call: Call, language: str, code: str, span: tuple[int, int], depth: int
         for escape in re.finditer(r"\be?syscmd\(\s*[`\"]?([^)'\"]*)", code):
             found.text(escape[1])
     _unknown(call, language, code, span)
+    foreign_files.look(call, code, span)
     if _MAY_RUN.search(code) is None and "`" not in code and "%x" not in code:
         return
     plain = foreign_strings.plain(code, language)

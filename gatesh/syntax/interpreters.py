@@ -79,6 +79,7 @@ def run(call: Call) -> Output | None:
     ]
     for code in {id(value): value for value in codes}.values():
         _code(call, how, code)
+    _in_place(call, how, options, operands, bool(codes))
     for name, value in options:
         if name in ("-f", "--file") and how.name in _SCRIPT_OPTION and value is not None:
             _file(call, how, value)
@@ -109,6 +110,24 @@ def run(call: Call) -> Output | None:
             _file(call, how, operands[0])
             front(call, operands)
     return None
+
+
+def _in_place(
+    call: Call,
+    how: Spec,
+    options: list[tuple[str, Field | None]],
+    operands: list[Field],
+    code: bool,
+) -> None:
+    """`perl -i` and `awk -i inplace` write the files they read."""
+    edits = any(
+        name == "-i" and (how.name in ("perl", "ruby") or (value and value.text == "inplace"))
+        for name, value in options
+    )
+    if edits and how.name in ("perl", "ruby", "awk"):
+        for field in operands if code else operands[1:]:
+            for path in located(call.f, field.text):
+                call.f.add(Kind.WRITE, path, call.span_of([field]))
 
 
 # `-f` of these names a file of code.

@@ -79,7 +79,8 @@ def eval_(call: Call) -> Output:
     rest = call.rest
     if rest and rest[0].text == "--":
         rest = rest[1:]
-    if not rest:
+    if not any(field.text for field in rest):
+        call.f.finding(findings.DYNAMIC_CODE, call.span, "eval is given code that is empty now")
         return Output()
     code = code_field(rest)
     span = call.span_of(rest)
