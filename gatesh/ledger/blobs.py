@@ -19,6 +19,7 @@ from typing import Final
 
 from gatesh.errors import LedgerError, NotFound
 from gatesh.ledger import disk
+from gatesh.ledger.rounds import NO_SPACE, LedgerFull
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -240,6 +241,8 @@ def _kept() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
+        if problem.errno in NO_SPACE:
+            raise LedgerFull("a transcript or document") from problem
         raise LedgerError(
             f"a transcript or document could not be kept: {problem.strerror}",
             hint="see that there is space where the state of gatesh lies",

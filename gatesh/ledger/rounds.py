@@ -28,11 +28,11 @@ _LONGEST: Final = {
 
 
 class LedgerFull(LedgerError):
-    """There is no room for the entries; nothing of them was kept."""
+    """There is no room for the entries, or for what they name; nothing of it was kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "the log") -> None:
         super().__init__(
-            "no space is left for the log", hint="free some space; the log goes on by itself"
+            f"no space is left for {what}", hint="free some space; the log goes on by itself"
         )
 
 

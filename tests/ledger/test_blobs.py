@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_nothing_behind(blobs: Blobs, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(disk, "write_all", full)
-    with pytest.raises(LedgerError, match="No space left"):
+    with pytest.raises(LedgerError, match="no space is left"):
         blobs.put(b"right")
 
     assert [p for p in blobs.directory.rglob("*") if p.is_file()] == []
