@@ -26,6 +26,7 @@ from gatesh.case import Case, consider, submitted
 from gatesh.docket import Docket, over
 from gatesh.errors import GateshError, NotFound, Refused
 from gatesh.holding import patience, sooner, who_can
+from gatesh.ledger.rounds import LedgerFull
 from gatesh.model import Mode, Verdict, new_id, show_id
 
 REFUSED, PENDING, TROUBLE = 126, 75, 125
@@ -111,6 +112,8 @@ class Gate:
                 ending = client.run(plan, lambda streams: self._late(id, streams))
         except OSError as problem:
             ending = Ending(None, 0, 0, {}, f"it cannot be recorded: {problem.strerror}")
+        except LedgerFull as full:  # that it ran still fits into the log
+            ending = Ending(None, 0, 0, {}, f"it cannot be recorded: {full}")
         finally:
             with self.lock:
                 self.running.pop(id, None)

@@ -23,6 +23,7 @@ from gatesh.broker.typed import Typed
 from gatesh.caller import SIGNAL, Copy, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.model import Mode
+from gatesh.ledger.rounds import LedgerFull
 from gatesh.transcript.recorder import Limits, Recorder
 
 KILL = 9
@@ -178,7 +179,7 @@ class Link:
         """Start the shell on recorded pipes, wait for its end, drain what it wrote."""
         try:
             return self._run(plan, late)
-        except OSError:
+        except (OSError, LedgerFull):
             self.kill()  # what cannot be recorded does not go on
             raise
 
