@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from tests.docs.pages import ROOT, Page, play
-from tests.world import World
+from tests.ledger.c2sp_witness import Witness
+from tests.world import World, until
 
 # Programs that the pages name and that may not be here.  They only say what they would do.
 PROGRAMS = {
@@ -34,15 +35,22 @@ def machine(world: World) -> World:
 
 
 def approved_once(world: World) -> World:
-    """One ordinary command, then one that bob approved; the broker has stopped since."""
+    """One ordinary command, then one that bob approved; a witness has seen all of it."""
     machine(world)
+    witness = Witness()
+    world.env["WITNESS"] = witness.vkey
+    seat = f"{{vkey: {witness.vkey}, url: '{witness.url}'}}"
+    world.settings(f"audit: {{witnesses: [{seat}], every: 1s}}\n")
     world.gatesh("-c", "echo hello")
+    witness.follow((world.state / "ledger" / "vkey").read_text())
     asking = world.start("-c", "terraform apply -auto-approve")
     done = world.approve(world.waiting(), "bob", "-m", "change 4711")
     assert done.status == 0, done.words
     assert asking.wait() == 0
     done = world.gatesh("broker", "stop")
     assert done.status == 0, done.words
+    until(lambda: witness.size(next(iter(witness.logs))) == len(world.entries()))
+    witness.stop()
     return world
 
 
