@@ -11,6 +11,7 @@ import typer
 
 from gatesh import __version__, bridge, config
 from gatesh.approval import rosterfile
+from gatesh.broker import projects
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
 from gatesh.cli.setup import DIRECTORY, named
@@ -128,7 +129,11 @@ def _settings(places: config.Places) -> list[Finding]:
 
 def _rules(places: config.Places) -> list[Finding]:
     policy = read_policy(places, config.load(places.settings))
-    return [Finding("ok", f"{len(policy.rules)} rules, digest {policy.sha256[:16]}…")]
+    found = [Finding("ok", f"{len(policy.rules)} rules, digest {policy.sha256[:16]}…")]
+    here = projects.added(policy, os.getcwd(), os.geteuid())
+    if more := len(here.rules) - len(policy.rules):
+        found.append(Finding("ok", f"{more} more of the project here, in {projects.PLACE}"))
+    return found
 
 
 def _people(places: config.Places) -> list[Finding]:
