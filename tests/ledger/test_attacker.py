@@ -224,6 +224,8 @@ WITH_KEY = {
     "a denied command that starts":        (edit("command.started", 2, id="bbbbbbbb"), "start-denied"),
     "a start of what was never submitted": (edit("command.started", 2, id="77777777"), "start-unknown"),
     "a verdict turned into allow":         (edit("command.submitted", 2, verdict="allow"), "request-unknown"),
+    "from inside what did not run":        (edit("command.submitted", 3, within="77777777"), "within-unknown"),
+    "covered by what had ended long ago":  (edit("command.submitted", 3, within="aaaaaaaa", covered=True), "within-unknown"),
     "an approval claimed twice":           (insert("command.started", {"id": "cccccccc"}), "start-unknown"),
     "an end without a start":              (edit("command.finished", id="77777777"), "finish-without-start"),
     "a finished command forgotten":        (drop("command.finished"), "still-running"),
