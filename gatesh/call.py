@@ -9,9 +9,9 @@ from typing import Any
 from gatesh.approval.request import text_of
 from gatesh.approval.roster import Roster
 from gatesh.config import Config
-from gatesh.model import CodeFile, Invocation, Mode, Requester
+from gatesh.model import Analysis, CodeFile, Invocation, Mode, Requester
 from gatesh.policy.engine import Policy
-from gatesh.policy.situation import Situation
+from gatesh.policy.situation import Facts, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Call:
     # (shell, options, script): would it refuse to run any of it?
     refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
     real: Callable[[str], str] = lambda path: path  # a path without links
-    # (rules of the law, working directory): with those of the project that it lies in
-    around: Callable[[Policy, str], Project] = lambda policy, _: Project(policy)
+    # (rules of the law, directories): with those of the projects that these lie in
+    around: Callable[[Policy, tuple[str, ...]], Project] = lambda policy, _: Project(policy)
 
-    def project(self, policy: Policy) -> Project:
-        """Return *policy* with the rules of the project that the call is made in; looks anew."""
-        return self.around(policy, str(self.cwd()["path"]))
+    def project(self, policy: Policy, analysis: Analysis) -> Project:
+        """Return *policy* with the rules of the projects that the line works in; looks anew."""
+        return self.around(policy, Facts(analysis, self.situation()).cwds())
 
     def situation(self) -> Situation:
         """Return what the `when:` of a rule can ask about."""

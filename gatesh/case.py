@@ -58,7 +58,7 @@ class Case:
             names.append("script")
         if self.invocation.mode is not Mode.STDIN and stdin_read(self.call.stdin) != self.stdin:
             names.append("stdin")
-        project = self.call.project(law.policy).policy
+        project = self.call.project(law.policy, self.analysis).policy
         if "policy" not in names and project.sha256 != self.project_sha256:
             names.append("project rules")
         return names
@@ -96,7 +96,7 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
             "utf-8", "surrogateescape"
         )
     analysis = reading.analysis(call, called, script)
-    project = call.project(law.policy)
+    project = call.project(law.policy, analysis)
     analysis = replace(analysis, files=(*own, *analysis.files, *project.files))
     judgement = project.policy.judge(analysis, call.situation())
     if (

@@ -63,7 +63,7 @@ def call(
         lineage=lambda: surroundings.lineage(peer.pid),
         refused=lambda shell, options, script: refused(shell, options, script, env),
         real=os.path.realpath,
-        around=lambda policy, cwd: projects.around(policy, cwd, peer.uid),
+        around=lambda policy, cwds: projects.around(policy, cwds, peer.uid),
     )
     return found, lent
 

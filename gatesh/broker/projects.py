@@ -12,6 +12,7 @@ import pwd
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 
 from gatesh.call import Project
@@ -29,14 +30,14 @@ _lock = threading.Lock()
 _known: OrderedDict[tuple[str, int, tuple[str, ...]], tuple[Stamps, Project]] = OrderedDict()
 
 
-def around(policy: Policy, cwd: str, uid: int) -> Project:
-    """Return *policy* with the rules of every project that *cwd* lies in, for a caller *uid*.
+def around(policy: Policy, cwds: Iterable[str], uid: int) -> Project:
+    """Return *policy* with the rules of every project that *cwds* lie in, for a caller *uid*.
 
     Rules that cannot be used make everything need approval.
     """
     if policy.problems is not None:
         return Project(policy)
-    layers = _layers(cwd, uid)
+    layers = _layers(cwds, uid)
     if not layers:
         return Project(policy)
     key = (policy.sha256, uid, tuple(str(layer.directory) for layer in layers))
@@ -61,13 +62,13 @@ def around(policy: Policy, cwd: str, uid: int) -> Project:
 
 def added(policy: Policy, cwd: str, uid: int) -> Policy:
     """Return what `around` does; raise `ConfigError` for rules that cannot be used."""
-    layers = _layers(cwd, uid)
+    layers = _layers((cwd,), uid)
     return tighten(policy, layers) if layers else policy
 
 
-def _layers(cwd: str, uid: int) -> list[Layer]:
+def _layers(cwds: Iterable[str], uid: int) -> list[Layer]:
     owners = frozenset({0, uid, os.geteuid()})
-    return [Layer("project", path, owners=owners) for path in places(cwd, _home(uid))]
+    return [Layer("project", path, owners=owners) for path in places(cwds, _home(uid))]
 
 
 def _home(uid: int) -> str | None:
@@ -78,14 +79,15 @@ def _home(uid: int) -> str | None:
         return None
 
 
-def places(cwd: str, home: str | None) -> list[Path]:
-    """Return the rule directories of the projects that *cwd* lies in, the innermost first.
+def places(cwds: Iterable[str], home: str | None) -> list[Path]:
+    """Return the rule directories of the projects that *cwds* lie in.
 
     By the path that was used and by the real one: a link into a project does not lead around its
     rules.  Neither a home nor a directory that everybody may put files into is a project.
     """
     found: dict[tuple[int, int], Path] = {}
-    for start in dict.fromkeys((cwd, os.path.realpath(cwd))):
+    starts = [name for cwd in cwds for name in (cwd, os.path.realpath(cwd))]
+    for start in dict.fromkeys(starts):
         if not start.startswith("/"):
             continue
         for directory in (Path(start), *Path(start).parents):

@@ -19,8 +19,7 @@ from gatesh.case import only_unreadable
 from gatesh.cli import show
 from gatesh.errors import UsageError
 from gatesh.model import Analysis, Judgement, Verdict
-from gatesh.policy.engine import Policy
-from gatesh.policy.situation import Situation
+from gatesh.policy.situation import Facts, Situation
 from gatesh.syntax import Context, analyse
 from gatesh.visible import visible
 
@@ -32,8 +31,7 @@ class Checker:
         places = config.places()
         settings = config.load(places.settings)
         self.bash = settings.shells["bash"]
-        law = read_policy(places, settings)
-        self.policy: Policy = projects.around(law, os.getcwd(), os.geteuid()).policy
+        self.law = read_policy(places, settings)
         user = surroundings.user_name(os.geteuid())
         person = rosterfile.load(places.config).person_of_account(user)
         env = dict(os.environ)
@@ -50,7 +48,9 @@ class Checker:
     def judge(self, line: str) -> tuple[Analysis, Judgement]:
         """Return what *line* would do and what the rules say to that."""
         analysis = analyse(line.encode("utf-8", "surrogateescape"), self.context)
-        judgement = self.policy.judge(analysis, self.situation)
+        cwds = Facts(analysis, self.situation).cwds()
+        policy = projects.around(self.law, cwds, os.geteuid()).policy
+        judgement = policy.judge(analysis, self.situation)
         if only_unreadable(judgement) and self._refused(analysis.script):
             judgement = replace(judgement, verdict=Verdict.ALLOW)  # to complain, and run nothing
         return analysis, judgement

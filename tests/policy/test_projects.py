@@ -52,7 +52,7 @@ def test_every_project_above_counts_so_none_can_hide_another(tmp_path):
     inner.mkdir(parents=True)
     write(tmp_path / "inner", id="inner.seed")
 
-    policy = around(BASE, str(inner), ME).policy
+    policy = around(BASE, (str(inner),), ME).policy
 
     assert {rule.id for rule in policy.rules} == {"ours.never", "shop.seed", "inner.seed"}
 
@@ -62,7 +62,7 @@ def test_a_link_into_a_project_does_not_lead_around_its_rules(tmp_path):
     rules = write(tmp_path / "project")
     (tmp_path / "link").symlink_to(tmp_path / "project" / "src")
 
-    assert places(str(tmp_path / "link"), None) == [rules]
+    assert places((str(tmp_path / "link"),), None) == [rules]
 
 
 def test_neither_a_home_nor_what_everybody_can_write_to_is_a_project(tmp_path):
@@ -73,11 +73,11 @@ def test_neither_a_home_nor_what_everybody_can_write_to_is_a_project(tmp_path):
     work.mkdir(parents=True)
     write(shared)
 
-    assert places(str(work), str(shared)) == []
+    assert places((str(work),), str(shared)) == []
     shared.chmod(0o1777)
-    assert places(str(work), None) == []
+    assert places((str(work),), None) == []
     shared.chmod(0o755)
-    assert places(str(work), None) != []
+    assert places((str(work),), None) != []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_neither_a_home_nor_what_everybody_can_write_to_is_a_project(tmp_path):
 def test_rules_that_cannot_be_used_hold_everything_and_free_nothing(tmp_path, wrong, said):
     write(tmp_path, **wrong)
 
-    policy = around(BASE, str(tmp_path), ME).policy
+    policy = around(BASE, (str(tmp_path),), ME).policy
 
     assert verdict(policy, "ls") is Verdict.APPROVE
     assert verdict(policy, "burn") is Verdict.DENY
@@ -109,29 +109,29 @@ def test_rules_that_others_can_write_are_refused_and_a_team_is_no_other(tmp_path
     rules = write(tmp_path)
     file = rules / "shop.yaml"
     file.chmod(0o664)
-    assert verdict(around(BASE, str(tmp_path), ME).policy, "ls") is Verdict.ALLOW
+    assert verdict(around(BASE, (str(tmp_path),), ME).policy, "ls") is Verdict.ALLOW
 
     file.chmod(0o666)
-    assert verdict(around(BASE, str(tmp_path), ME).policy, "ls") is Verdict.APPROVE
+    assert verdict(around(BASE, (str(tmp_path),), ME).policy, "ls") is Verdict.APPROVE
     file.chmod(0o644)
     rules.parent.chmod(0o777)
-    assert verdict(around(BASE, str(tmp_path), ME).policy, "ls") is Verdict.APPROVE
+    assert verdict(around(BASE, (str(tmp_path),), ME).policy, "ls") is Verdict.APPROVE
 
 
 def test_a_project_can_ask_about_everything_it_does_not_name(tmp_path):
     write(tmp_path, default="default: approve\n")
 
-    assert verdict(around(BASE, str(tmp_path), ME).policy, "ls") is Verdict.APPROVE
+    assert verdict(around(BASE, (str(tmp_path),), ME).policy, "ls") is Verdict.APPROVE
 
 
 def test_an_edit_counts_at_the_next_command(tmp_path):
     rules = write(tmp_path, verdict="approve")
-    before = around(BASE, str(tmp_path), ME)
+    before = around(BASE, (str(tmp_path),), ME)
     write(tmp_path, verdict="deny")
-    after = around(BASE, str(tmp_path), ME)
+    after = around(BASE, (str(tmp_path),), ME)
     (rules / "shop.yaml").unlink()
 
     assert verdict(before.policy, "seed") is Verdict.APPROVE
     assert verdict(after.policy, "seed") is Verdict.DENY
     assert before.files[0].sha256 != after.files[0].sha256
-    assert verdict(around(BASE, str(tmp_path), ME).policy, "seed") is Verdict.ALLOW
+    assert verdict(around(BASE, (str(tmp_path),), ME).policy, "seed") is Verdict.ALLOW
