@@ -58,7 +58,10 @@ class Call:
     # (pid, program) of the caller and of each parent above it, as the kernel has them now
     lineage: Callable[[], Iterable[tuple[int, str]]] = tuple
     identify: Callable[[str], CodeFile | None] = lambda _: None  # a program, by absolute path
+    # a file, by absolute path, that nobody but root can change
+    settled: Callable[[str], bool] = lambda _: False
     command: bytes | None = None  # one command of a session, which this call has started
+    earlier: bytes = b""  # the commands before it that may have defined something
     # (shell, options, script): would it refuse to run any of it?
     refused: Callable[[str, tuple[bytes, ...], bytes], bool] = lambda *_: False
     real: Callable[[str], str] = lambda path: path  # a path without links

@@ -23,13 +23,13 @@ class Leave:
 class Commands:
     """How a session's shell was called, and what takes each of its commands through the gate.
 
-    `each` is given the command's exact bytes, the client to run it with, and a look at
-    the shell's working directory at that moment.
+    `each` is given the command's exact bytes, those of earlier ones that may have defined
+    something, the client to run it with, and a look at the shell's working directory then.
     """
 
     invocation: Invocation
     env: Mapping[bytes, bytes]
-    each: Callable[[bytes, Client, Callable[[], Mapping[str, Any]]], Leave]
+    each: Callable[[bytes, bytes, Client, Callable[[], Mapping[str, Any]]], Leave]
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,10 +144,15 @@ class Gate:
         return Leave(ending.value, ending.how)
 
     def _each(
-        self, call: Call, text: bytes, client: Client, cwd: Callable[[], Mapping[str, Any]]
+        self,
+        call: Call,
+        text: bytes,
+        earlier: bytes,
+        client: Client,
+        cwd: Callable[[], Mapping[str, Any]],
     ) -> Leave:
         """Take one command of a session through the gate."""
-        return self.handle(replace(call, command=text, cwd=cwd), client)
+        return self.handle(replace(call, command=text, earlier=earlier, cwd=cwd), client)
 
     def _late(self, id: str, streams: Mapping[str, Any]) -> None:
         """Record what background children wrote after their shell had ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from dataclasses import replace
 
 from gatesh.approval.request import text_of
@@ -13,7 +14,10 @@ from gatesh.errors import GateshError
 from gatesh.model import Analysis, Invocation, Kind, Mode, Span, Subject
 from gatesh.syntax import Context, analyse
 from gatesh.syntax.agents import recognise
+from gatesh.syntax.invocation import rcfile
 from gatesh.wrapping import settle
+
+EARLIER = 128 << 10  # bytes of definitions; beyond, nobody could say what a name means
 
 
 def find_script(call: Call, called: Invocation) -> tuple[str, bytes] | None:
@@ -63,6 +67,7 @@ def analysis(call: Call, called: Invocation, script: bytes) -> Analysis:
         inner=text_of(preamble.inner) if preamble else None,
         agent=preamble.agent if preamble else None,
         stdin={"file": "a file", "pipe": "a pipe"}.get(call.stdin.kind),
+        typed=call.command is not None and call.stdin.kind == "tty",
     )
     if called.mode is Mode.UNKNOWN:
         unknown = Subject(
@@ -70,6 +75,8 @@ def analysis(call: Call, called: Invocation, script: bytes) -> Analysis:
         )
         return Analysis(script, (unknown,))
     found = settle(analyse(script, context), preamble, context)
+    if call.earlier:
+        found = _with_earlier(found, call.earlier, context)
     for label, code in _before(call, called):
         more = analyse(code, replace(context, inner=None, agent=None))
         outside = tuple(
@@ -83,6 +90,36 @@ def analysis(call: Call, called: Invocation, script: bytes) -> Analysis:
     return found
 
 
+def _with_earlier(found: Analysis, earlier: bytes, context: Context) -> Analysis:
+    """Return *found* with what its script does only because of *earlier* commands.
+
+    `alias g=git` and then `g push --force`: the two are read together, and what the first
+    does alone is taken away again.
+    """
+    whole = Span(0, len(found.script))
+    if len(earlier) > EARLIER:
+        much = Subject(Kind.FINDING, "opaque", whole, detail="too much was defined before it")
+        return replace(found, subjects=(*found.subjects, much))
+    earlier += b"cd -- " + shlex.quote(context.cwd).encode("utf-8", "surrogateescape") + b"\n"
+    alone, both = analyse(earlier, context), analyse(earlier + found.script, context)
+    known = {_doing(s) for s in (*alone.subjects, *found.subjects)}
+    more = []
+    for s in both.subjects:
+        own = s.span.start >= len(earlier)
+        if s.kind is Kind.SCRIPT or (not own and _doing(s) in known):
+            continue
+        start = max(0, s.span.start - len(earlier))
+        span = Span(start, max(start, s.span.end - len(earlier))) if own else whole
+        more.append(replace(s, span=span))
+    fresh = [s for s in more if s not in found.subjects]
+    files = [file for file in both.files if file not in (*alone.files, *found.files)]
+    return replace(found, subjects=(*found.subjects, *fresh), files=(*found.files, *files))
+
+
+def _doing(subject: Subject) -> tuple[str, ...]:
+    return subject.kind.value, subject.text, subject.detail, *subject.inside
+
+
 _EXPANDS = re.compile(rb"[$`]")
 _ENDS_QUOTES = re.compile(rb"[\"'\\\n]")
 
@@ -90,8 +127,8 @@ _ENDS_QUOTES = re.compile(rb"[\"'\\\n]")
 def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
     """Return code the shell runs or keeps ready before its script: (where from, bytes).
 
-    BASH_ENV is a script run first; an exported function replaces any command of
-    its name.  Both come from the environment, which whoever calls us has written.
+    BASH_ENV is a script run first, and so is what --rcfile names; an exported function
+    replaces any command of its name.  Whoever calls us has chosen or written them.
     """
     if called.name != "bash" or b"-p" in called.options or called.mode is Mode.NOTHING:
         return []
@@ -108,6 +145,13 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
             code = _code(call, path)
             if code is not None and not is_bridge(code):
                 found.append((f"BASH_ENV={text_of(named)}", code))
+    if called.mode is Mode.SESSION and (rc := rcfile(called)) is not None:
+        # Named by whoever calls, unlike the person's own.  That of an editor's terminal belongs
+        # to the editor, which root has installed.
+        path = posixpath.join(str(call.cwd()["path"]), text_of(rc))
+        code = _code(call, path)
+        if code is not None and not call.settled(path):
+            found.append((f"--rcfile {path}", code))
     trace = call.env.get(b"PS4", b"")
     if _EXPANDS.search(trace):  # printed, and so expanded, for each command under `set -x`
         found.append(("PS4", _within_quotes(b": ", trace)))

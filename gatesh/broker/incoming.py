@@ -60,6 +60,7 @@ def call(
         cwd=lambda: surroundings.working_directory(peer.pid, cwd),
         read=read,
         identify=identify,
+        settled=surroundings.only_root_writes,
         lineage=lambda: surroundings.lineage(peer.pid),
         refused=lambda shell, options, script: refused(shell, options, script, env),
         real=os.path.realpath,

@@ -22,8 +22,8 @@ from gatesh.broker.surroundings import Peer, began, is_null, same_description
 from gatesh.broker.typed import Typed
 from gatesh.caller import SIGNAL, Copy, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
-from gatesh.model import Mode
 from gatesh.ledger.rounds import LedgerFull
+from gatesh.model import Mode
 from gatesh.transcript.recorder import Limits, Recorder
 
 KILL = 9
@@ -143,6 +143,18 @@ class Link:
     def kill(self, signal: int = KILL) -> None:
         """Send *signal* to the shell: by the client, or past it when it is gone."""
         self._send(b"K", bytes([signal]))
+
+    def kill_shell(self) -> None:
+        """Kill the shell itself, at once."""
+        import signal
+
+        if self.shell >= 0:
+            try:
+                signal.pidfd_send_signal(self.shell, KILL)
+                return
+            except OSError:
+                pass  # another account's, or gone
+        self.kill()
 
     def stop(self, text: str) -> None:
         """Print *text* on the command's standard error, then kill it and all it has started."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gatesh import config
 from gatesh.broker.channel import Channel
 from gatesh.broker.complete import LARGEST, Answer, ends_in_backslash, is_nothing, look
+from gatesh.broker.earlier import Earlier
 from gatesh.broker.surroundings import working_directory
 from gatesh.caller import EXIT, Commands, Ending, Plan
 from gatesh.model import Invocation
@@ -60,6 +61,7 @@ class Session:
         self.text = b""  # the command that is being judged, and how it stands in the script
         self.lines = 0
         self.skipped = 0
+        self.earlier = Earlier()
         self.fed = False
         self.open_end = False
 
@@ -133,7 +135,7 @@ class Session:
         self.text, self.lines = text, text.count(b"\n") + 1
         self.fed = False
         self.open_end = open_end
-        leave = self.commands.each(text, Turn(self), self._cwd)
+        leave = self.commands.each(text, self.earlier.text, Turn(self), self._cwd)
         if not self.fed and self.ended is None:
             # A status where the command would have been: `$?` is it, and `set -e` ends.
             self.channel.feed(b"__gatesh_status %d" % leave.value, self.lines, self.skipped)
@@ -247,6 +249,7 @@ class Session:
             relay.record_with(self.recorder)
         self.late = late
         self.fed = True
+        self.earlier.add(self.text)
         began = time.monotonic()
         if self.open_end:
             self.channel.last(b"\n" * self.skipped + self.text)

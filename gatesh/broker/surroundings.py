@@ -135,6 +135,21 @@ def working_directory(pid: int, said: bytes) -> dict[str, object]:
     return {"path": path, "dev": real.st_dev, "ino": real.st_ino}
 
 
+def only_root_writes(path: str) -> bool:
+    """Tell whether nobody but root can change the file *path*, or put another in its place."""
+    place = os.path.realpath(path)
+    while True:
+        try:
+            found = os.stat(place)
+        except OSError:
+            return False
+        if found.st_uid != 0 or found.st_mode & 0o022:
+            return False
+        if place == "/":
+            return True
+        place = os.path.dirname(place)
+
+
 def boot_id() -> str:
     """Return the identity of this run of the kernel."""
     try:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatesh import wire
 from gatesh.broker.complete import LARGEST, Answer, is_nothing, look
+from gatesh.broker.earlier import Earlier
 from gatesh.broker.hooks import SYSTEM_RC, Hooks, Report, options, startup_files
 from gatesh.broker.relay import sealed
 from gatesh.broker.screen import Screen
@@ -68,6 +69,7 @@ class Typed:
         self.interrupted = False
         self.replaced = False  # the shell is another program now
         self.text = b""
+        self.earlier = Earlier()
         self.fed = False
         self.left = False  # the command before was `exit`
         self.ended: tuple[int | None, int, str | None] | None = None
@@ -110,6 +112,8 @@ class Typed:
             return False
         system = SYSTEM_RC.encode() in Path(self.bash).read_bytes()
         files = startup_files(self.commands.invocation, system=system)
+        code = "\n".join(files)
+        self.earlier = Earlier(os.fsencode(code) + b"\n")
         return self._feed(self.hooks.startup(files))
 
     def _found(self) -> bool:
@@ -162,7 +166,7 @@ class Typed:
             return Answer()
         self.text = text[:-1]
         self.fed = self.interrupted = False
-        leave = self.commands.each(self.text, Typing(self), self._cwd)
+        leave = self.commands.each(self.text, self.earlier.text, Typing(self), self._cwd)
         if not self.fed and self.ended is None:
             self._set(leave.value)
         self.left = self.text.split()[:1] in ([b"exit"], [b"logout"], [b"jobs"])
@@ -300,8 +304,10 @@ class Typed:
         except OSError:
             return
         if b"--noediting\0--norc\0" in argv:
-            # Without the channel it would take its commands from the terminal, unjudged.
-            self.link.stop("gatesh: error: the shell has closed what it gets its commands by\n")
+            # Without the channel it would take its commands from the terminal, unjudged.  It
+            # goes first: with its child stopped or dead it would go on to just that.
+            self.link.kill_shell()
+            self.show(b"gatesh: error: the shell has closed what it gets its commands by\n")
             self.link.broken = self.link.broken or GONE
 
     def _hear_editor(self) -> None:
@@ -354,6 +360,7 @@ class Typed:
         for relay in self.relays:
             relay.record_with(recorder)
         self.fed = True
+        self.earlier.add(self.text)
         began = time.monotonic()
         self._feed(Hooks.command(self.text, self.before, once_more=self.left))
         for relay in self.relays:

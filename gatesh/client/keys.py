@@ -73,7 +73,7 @@ class Keys:
                 if fd == self.woken:
                     self._signals()
                 elif fd == self.pair.fileno():
-                    told = self.pair.recv(16)
+                    told = self._told()
                     if told[:1] == b"e":
                         return told[1], told[2]
                     if told[:1] != b"t":
@@ -87,6 +87,13 @@ class Keys:
                     self._hang_up()
                 else:
                     self._keys()
+
+    def _told(self) -> bytes:
+        try:
+            return self.pair.recv(16)
+        except ConnectionResetError:
+            # M has left with an order of ours unread; what it said before is still there.
+            return self.pair.recv(16)
 
     def hand_back(self) -> None:
         """Give the caller its terminal: as it was, or as the command has left its own."""

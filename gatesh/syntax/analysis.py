@@ -28,6 +28,7 @@ class Context:
     there is none, and may raise `OSError` for one that is there but cannot be read or
     is too large.  `env` is the environment of the caller.  `shell` is bash, sh or zsh.
     `stdin` is what a shell would read commands from that nobody types: "a file", "a pipe".
+    `typed`: the shell has a terminal, and gets what is typed there by another descriptor.
     """
 
     cwd: str
@@ -39,6 +40,7 @@ class Context:
     inner: str | None = None
     agent: str | None = None
     stdin: str | None = None
+    typed: bool = False
 
 
 def analyse(script: bytes, context: Context) -> Analysis:
@@ -81,6 +83,7 @@ def _follow(text: str, context: Context, collector: Collector) -> None:
     )
     follower = Follower(shell, collector, context.read)
     follower.input = context.stdin
+    follower.typed = context.typed
     reader = Reader(text)
     collector.budget = reader.budget
     whole = (0, len(text))

@@ -38,6 +38,7 @@ class Marks:
         self.stdin: Output | None = None  # None: not redirected
         self.fds: dict[str, Output] = {}  # what other descriptors yield
         self.input: str | None = None  # what the caller's own is, when nobody types there
+        self.typed = False  # to the shell itself, which gets it by a descriptor of its own
         self.stays = False  # whether the redirections of this command outlive it
         self.wanted = 0  # whether anybody looks at what is printed here
         self.depth = 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
+from gatesh.syntax import findings
 from gatesh.syntax.call import file_output, located
 from gatesh.syntax.expand import Expander
 from gatesh.syntax.nodes import Redir
@@ -48,6 +49,9 @@ def _redirect(f: Follower, redir: Redir, files: list[str]) -> None:
     f.word_span = span
     value = expander.text(redir.target)
     op = redir.op
+    if f.typed and op in ("<&", ">&") and _cuts_off(redir.fd, render(value)):
+        why = "may close the descriptor by which the shell gets its commands judged"
+        f.finding(findings.DYNAMIC_CODE, span, why)
     if op in ("<<", "<<-"):
         _opened(f, redir, Output(value))
         return
@@ -70,6 +74,18 @@ def _redirect(f: Follower, redir: Redir, files: list[str]) -> None:
             f.add(Kind.WRITE, path, span)
             if redir.fd in ("", "1") and op != "<>":
                 files.append(("+" if op in (">>", "&>>") else "") + path)
+
+
+def _cuts_off(fd: str, target: str) -> bool:
+    """Tell whether a descriptor of bash's own (10 and above) may be closed or moved away.
+
+    While a command runs, bash keeps there what it reads its commands from.  A number in a
+    variable, before or behind, may be any.
+    """
+    if target.endswith("-") and len(target) > 2:
+        return True
+    # A mere number opens something over it: bash puts its own back.
+    return (fd.startswith("{") or len(fd) > 1) and not target.isdigit()
 
 
 def _opened(f: Follower, redir: Redir, output: Output) -> None:

@@ -267,7 +267,7 @@ def test_a_terminal_session_is_not_passed_ungated(world):
     done = world.gatesh("-i", stdin=subprocess.DEVNULL)
 
     assert done.status == 125
-    assert "sessions are not served" in done.words
+    assert "only bash is served" in done.words
 
 
 def test_a_command_whose_record_breaks_is_stopped_and_says_so(world):

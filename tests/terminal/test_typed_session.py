@@ -313,3 +313,37 @@ def test_without_a_terminal_there_is_no_interactive_shell(world):
     done = world.gatesh("-i", stdin=subprocess.DEVNULL)
     assert done.status == 125
     assert "only on a terminal" in done.words
+
+
+def test_what_earlier_commands_have_defined_counts_with_the_next(typing, world):
+    """An alias says nothing until it is used; both together do."""
+    screen, _ = typing(GATESH, "alias e=env", "x=forbidden", "cd /")
+    for line in ("e forbidden z; touch /tmp/ran-it", "$x z; touch /tmp/ran-it"):
+        assert "DENIED" in screen.key(line + "\r", PROMPT)
+    assert "DENIED" not in screen.key("e echo; echo $x\r", PROMPT)
+    assert not os.path.exists("/tmp/ran-it")
+
+
+def test_a_start_up_file_that_the_caller_names_is_judged(screens, world):
+    (world.work / "rc").write_text("forbidden x; touch ran\n")
+    shown, status, _ = screens.start(GATESH, "--rcfile", "rc").over()
+    assert (status, "DENIED" in shown) == (126, True)
+    assert not (world.work / "ran").exists()
+
+
+def test_what_would_let_the_shell_read_the_terminal_itself_waits(typing, world):
+    """While a command runs, bash keeps what it gets its commands by at descriptor 10."""
+    screen, _ = typing(GATESH)
+    for line in ("exec 10<&-", "exec 9<&10-", "x=10; exec {x}<&-", "fc -s"):
+        screen.key(line + "\r", "To decide")
+        screen.key("\x03", PROMPT)
+
+
+def test_a_shell_that_has_lost_its_channel_is_killed(typing, world):
+    """Approved by mistake: what is typed next must not run unjudged, and the session is over."""
+    screen, _ = typing(GATESH)
+    screen.key("exec 10<&-; sleep 1\r", "To decide")
+    world.approve(world.waiting())
+    screen.key("touch ran\r")
+    assert screen.over()[1:] == (125, None)
+    assert not (world.work / "ran").exists()
