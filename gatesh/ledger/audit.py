@@ -158,9 +158,13 @@ def _audit(
     lineage.judge(logs, findings)
     findings.log = ""
     changed = set(blobs.finish())
+    unnamed = set(changed)  # by entries: a document that one names, names them
     removals.judge(findings)
     for log in logs:
-        log.finish(changed)
+        unnamed -= log.finish(changed)
+    findings.log = ""
+    for sha in sorted(unnamed):
+        findings.add("blob-changed", None, f"the bytes of {sha}, which a request names, changed")
     reports = tuple(
         LogReport(
             log.name,

@@ -19,6 +19,7 @@ from typing import Final
 from gatesh.ledger.findings import Findings, Said
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_INSIDE: Final = re.compile(rb'"([0-9a-f]{64})"')
 _LARGEST: Final = 1 << 26  # of a document that is read whole
 
 
@@ -95,6 +96,9 @@ class BlobCheck:
         data = self._shelves.path(sha).read_bytes()
         if hashlib.sha256(data).hexdigest() != sha:
             return None  # said by `finish`, once for all entries that name it
+        # A request names the files that its approvers were shown, a proposal what it replaces.
+        shown = {digest.decode() for digest in _INSIDE.findall(data)}
+        self.named(shown, before=self._findings.muted)
         return data
 
     def _lost(self, sha: str, index: int) -> None:

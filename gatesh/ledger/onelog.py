@@ -98,11 +98,15 @@ class OneLog:
         self._tiles(self.stored)
         self.lives.finish()
 
-    def finish(self, changed: set[str]) -> None:
-        """Name the entries that rest on *changed* blobs, and compare with heads from outside."""
+    def finish(self, changed: set[str]) -> set[str]:
+        """Name the entries that rest on *changed* blobs, and compare with heads from outside.
+
+        Returns which of these blobs an entry of this log names.
+        """
         self.findings.log = self.name
-        self._rescan(changed, set(self.lives.duplicates()))
+        named = self._rescan(changed, set(self.lives.duplicates()))
         self.protected = max([self._outside(), *self.lives.requests.seen_by.values()])
+        return named
 
     # ---- key and checkpoint ----
 
@@ -282,10 +286,11 @@ class OneLog:
         for name in sorted(strange):
             self.findings.add("stray-file", None, f"{self.name}/{name} is no file of a log")
 
-    def _rescan(self, changed: set[str], duplicates: set[str]) -> None:
+    def _rescan(self, changed: set[str], duplicates: set[str]) -> set[str]:
         """Find the entries that name a changed blob, or use an id again.  Rare, so read again."""
+        named: set[str] = set()
         if not changed and not duplicates:
-            return
+            return named
         seen: set[str] = set()
         log = Log(self.directory)
         for block in log.blocks(self.tree.size):
@@ -293,6 +298,7 @@ class OneLog:
                 text = line.decode("ascii", "replace")
                 for sha in changed:
                     if sha in text:
+                        named.add(sha)
                         code = "transcript-changed" if '"streams":' in text else "blob-changed"
                         self.findings.add(code, n, f"the bytes of blob {sha} have changed")
                 if '"type":"command.submitted"' in text:
@@ -300,6 +306,7 @@ class OneLog:
                         if id in seen and '"joins":' not in text:
                             self.findings.add("command-duplicate", n, f"{id} was submitted before")
                         seen.add(id)
+        return named
 
     # ---- heads from outside ----
 

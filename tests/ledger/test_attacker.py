@@ -138,6 +138,21 @@ def test_a_changed_blob_names_the_entries_that_rest_on_it(house: House):
     assert [f.index for f in found] == [finished]
 
 
+def test_a_file_that_approvers_were_shown_is_evidence_too(house: House):
+    """
+    No entry names it, the request does: it is not extra, and no other bytes may take its place.
+    """
+    shown = {"path": "deploy.sh", "sha256": house.blobs.put(b"make deploy\n"), "size": 12}
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        house.approved_run(ledger, "cccccccc", files=[shown])
+    assert house.codes() == set()
+
+    Attacker(house).blob(b"make deploy\n").write_bytes(b"make deplay\n")
+
+    assert house.codes() == {"blob-changed"}
+
+
 def test_an_old_copy_of_everything_is_shown_by_a_head_from_outside(house: House, tmp_path):
     """
     A backup put back is a perfect log; only somebody who saw more can tell.
