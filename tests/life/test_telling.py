@@ -63,12 +63,16 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def hook(world, endpoint, secret=True):
+    tells(world, endpoint, secret)
+    world.set_up()
+
+
+def tells(world, endpoint, secret=True):
     path = world.base / "hook.secret"
     path.write_text(f"whsec_{base64.b64encode(SECRET).decode()}\n")
     path.chmod(0o600)
     more = f", secret_file: {path}" if secret else ""
     world.settings(f"hold: 0\nnotify:\n  webhooks:\n  - {{url: '{endpoint.url}'{more}}}\n")
-    world.set_up()
 
 
 def test_a_webhook_is_signed_in_both_ways_and_carries_the_exact_request(world, endpoint):
@@ -120,11 +124,12 @@ def test_an_endpoint_that_is_down_costs_nothing_and_hears_of_it_after_a_restart(
     until(lambda: "again in" in log.read_text())
     id = world.pending()[0]["id"]
 
+    up = Endpoint()
+    tells(world, up)
+    world.new_law()
     os.kill(world.broker(), signal.SIGKILL)
     until(lambda: not world.listening())
-    up = Endpoint()
     threading.Thread(target=up.serve_forever, daemon=True).start()
-    hook(world, up)
     world.gatesh("-c", "true")
     until(lambda: bool(up.got))
     up.shutdown()
