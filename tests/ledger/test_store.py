@@ -505,6 +505,21 @@ def test_full_files_get_their_number_and_everything_still_holds(house: House, sm
     assert read(house.directory)[0] == heads[-1].size + 1
 
 
+@pytest.mark.parametrize("size", [510, 511, 512])
+def test_a_log_is_finished_across_the_end_of_a_file(house: House, small_files, size):
+    """
+    The last two entries are one append; where a file is full they are two rounds.
+    """
+    with house.open() as ledger:
+        ledger.append([BEAT] * (size - ledger.head.size))
+        stopped = {"type": "broker.stopped", "version": "0", "boot_id": "b", "pid": 7}
+        ledger.close(stopped, house.closed(House(house.state, "build8")))
+
+    with house.open() as ledger:
+        assert ledger.finished and ledger.head.size == size + 2
+    assert house.codes() == set()
+
+
 @pytest.mark.parametrize("size", [511, 512, 513, 1023, 1024, 1025])
 def test_a_log_of_any_size_around_the_boundary_opens_again(house: House, small_files, size):
     with house.open() as ledger:
