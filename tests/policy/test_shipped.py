@@ -190,6 +190,10 @@ systemctl status docker && journalctl -u nginx -n 50
 ssh-keygen -t ed25519 -f /tmp/k -N ''
 eval "$(ssh-agent -s)"
 gatesh pending --json && gatesh wait k7q2-m9xd
+curl -X PUT http://localhost:8080/x -H 'A: b' -d '{"x":1}'
+swift run App && cdk synth && sam local start-api
+lsof -ti:3000 | xargs kill -9
+find . -name node_modules -prune -exec rm -rf {} +
 apt-get update
 make release && npm run build:prod
 stripe customers list
