@@ -18,6 +18,7 @@ from gatesh.transcript.recorder import Recorder
 
 LINE = 4096  # bytes of an unfinished line that are remembered
 MOST = 1 << 16  # bytes of a mark
+NAMES = b"\x1b]633;E;"
 HELD_S = 0.1  # for how long something that may be a prompt is held back
 
 
@@ -45,6 +46,8 @@ class Screen(Relay):
         self.since = 0.0
         self.news = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.told = lambda _: None
+        self.command: bytes | None = None  # typed, for a terminal that wants to know
+        self.naming = b""  # the beginning of what names it
 
     def _pass_on(self, data: memoryview) -> bool:
         rest = self.part + bytes(data)
@@ -78,10 +81,32 @@ class Screen(Relay):
         return self._show(data)
 
     def _show(self, data: bytes) -> bool:
+        if self.command is not None or self.naming:
+            data = self._named(data)
         if not data:
             return True
         self.line = (self.line + data).rpartition(b"\n")[2][-LINE:]
         return super()._pass_on(memoryview(data))
+
+    def _named(self, data: bytes) -> bytes:
+        """Return *data* with the command as it was typed, where the shell names it (OSC 633 ; E).
+
+        VS Code's script asks bash for it, and bash knows of our own line only.
+        """
+        data, self.naming = self.naming + data, b""
+        before, mark, after = data.partition(NAMES)
+        told, end, rest = after.partition(b"\x07")
+        if self.command is None:
+            return data
+        if end:
+            _, semicolon, nonce = told.rpartition(b";")
+            name, self.command = _escaped(self.command), None
+            return before + mark + name + semicolon + nonce + end + rest
+        if mark and len(told) < MOST:
+            self.naming = mark + told
+            return before
+        self.naming = b"" if mark else _beginning(data, NAMES)
+        return data[: len(data) - len(self.naming)]
 
     def _flush(self) -> bool:
         tail, self.tail = self.tail, b""
@@ -118,6 +143,22 @@ class Screen(Relay):
             if not self.ended.is_set():
                 self._flush()
                 self._show(data)
+
+
+def _escaped(command: bytes) -> bytes:
+    """Return *command* as VS Code's script would spell it.
+
+    >>> _escaped(b"a; b\\n")
+    b'a\\\\x3b b\\\\x0a'
+    """
+    return b"".join(
+        b"\\\\"
+        if byte == 0x5C
+        else b"\\x%02x" % byte
+        if byte < 32 or byte == 0x3B
+        else bytes([byte])
+        for byte in command
+    )
 
 
 def _beginning(data: bytes, mark: bytes) -> bytes:

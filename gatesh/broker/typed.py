@@ -176,6 +176,7 @@ class Typed:
 
     def _feed(self, text: bytes) -> bool:
         """Give the shell *text*; return True when it is back, False when it is over."""
+        self._name()
         assert self.hooks is not None
         fd = sealed(text)
         self._hand_over((fd,))
@@ -185,6 +186,7 @@ class Typed:
     def _set(self, status: int) -> bool:
         """Have `$?` be *status*, as if a command had ended with it."""
         self.before = replace(self.before, statuses=(status,))
+        self._name()
         self._hand_over()
         return self._put(Hooks.status(status), reports=False)
 
@@ -192,6 +194,11 @@ class Typed:
         """Have the shell show its prompt once more, and what its jobs have done since."""
         self._hand_over()
         return self._put(b"\n", reports=False)
+
+    def _name(self) -> None:
+        """Have the command told to a terminal that wants to know, if the shell names one."""
+        if self.screen is not None and self.commands.env.get(b"TERM_PROGRAM") == b"vscode":
+            self.screen.command = self.text
 
     def _hand_over(self, fds: tuple[int, ...] = ()) -> None:
         """Have E give the shell the terminal."""

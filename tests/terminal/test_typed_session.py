@@ -347,3 +347,47 @@ def test_a_shell_that_has_lost_its_channel_is_killed(typing, world):
     screen.key("touch ran\r")
     assert screen.over()[1:] == (125, None)
     assert not (world.work / "ran").exists()
+
+
+# As VS Code's own shellIntegration-bash.sh does it, in short.
+INTEGRATION = r"""
+[ -r ~/.bashrc ] && . ~/.bashrc
+__vsc_escape() { builtin printf %s "$1" | sed 's/\\/\\\\/g; s/;/\\x3b/g'; }
+__vsc_running=0 __vsc_command=
+__vsc_preexec() {
+  [ "$__vsc_running" = 0 ] || return
+  __vsc_running=1 __vsc_command=$BASH_COMMAND
+  builtin printf '\e]633;E;%s;%s\a' "$(__vsc_escape "$__vsc_command")" n0nce
+  builtin printf '\e]633;C\a'
+}
+__vsc_precmd() {
+  local status=$?
+  if [ -z "$__vsc_command" ]; then builtin printf '\e]633;D\a'; else builtin printf '\e]633;D;%s\a' $status; fi
+  builtin printf '\e]633;P;Cwd=%s\a' "$PWD"
+  __vsc_running=0 __vsc_command=
+}
+trap '__vsc_preexec "$_"' DEBUG
+PROMPT_COMMAND=__vsc_precmd
+PS1='\[\e]633;A\a\]P> \[\e]633;B\a\]' PS2='\[\e]633;F\a\]> \[\e]633;G\a\]'
+"""
+
+
+def test_vs_code_sees_where_prompts_commands_and_outputs_begin(screens, world):
+    """Its agent reads the command line, the output and the status from these marks."""
+    init = world.work / "init.sh"
+    init.write_text(INTEGRATION)
+    env = {"TERM_PROGRAM": "vscode", "VSCODE_INJECTION": "1", "TERM": "xterm-256color"}
+    screen = screens.start(GATESH, "--init-file", str(init), env=env)
+    if screen.expect(["To decide", "\x1b]633;B\x07"]) == 0:  # it is not root's, so it is judged
+        world.approve(world.waiting())
+        screen.expect_exact("\x1b]633;B\x07")
+    assert "\x1b]633;A\x07P> " in screen.before
+    for command, told, output, status in (
+        ("echo a; (exit 4)\r", r"echo a\x3b (exit 4)", "a\r\n", 4),
+        ("forbidden x\r", "forbidden x", "", 126),
+        ("cat <<E\rb\rE\r", r"cat <<E\x0ab\x0aE", "b\r\n", 0),
+    ):
+        screen.send(command)
+        screen.expect_exact(f"\x1b]633;E;{told};n0nce\x07\x1b]633;C\x07")
+        screen.expect_exact(f"{output}\x1b]633;D;{status}\x07")
+        screen.expect_exact("\x1b]633;A\x07P> \x1b]633;B\x07")
