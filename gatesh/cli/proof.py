@@ -13,7 +13,7 @@ import typer
 
 from gatesh import config
 from gatesh.cli import show, witnesses
-from gatesh.cli.judging import verify
+from gatesh.cli.judging import CHECKS
 from gatesh.errors import NotFound, UsageError
 from gatesh.evidence import check as reports
 from gatesh.evidence import parts
@@ -123,7 +123,7 @@ def _say_witnesses(seen: Sequence[Cosigned]) -> None:
 
 def _check_report(path: Path, vkey: str | None, keys: Sequence[WitnessKey], as_json: bool) -> None:
     pieces = parts.parts_of(path)
-    found = list(parts.check_all(pieces, _key_of(pieces, vkey), verify, keys))
+    found = list(parts.check_all(pieces, _key_of(pieces, vkey), CHECKS, keys))
     ok = not any(part.checked.problems for part in found)
     if as_json:
         told = [_told(part.checked) for part in found]

@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatesh import document
-from gatesh.errors import GateshError, UsageError
+from gatesh.errors import UsageError
 from gatesh.evidence.derive import derive, tell
 from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, lines, signed
+from gatesh.evidence.signatures import Signatures
 from gatesh.evidence.story import Entry
 from gatesh.ledger import cosign
+from gatesh.ledger.checks import Checks
 from gatesh.ledger.cosign import Cosigned, WitnessKey
 from gatesh.ledger.merkle import Head, leaf_hash, verify_consistency
 from gatesh.ledger.note import BadNoteSignature, Key, MalformedNote
 from gatesh.ledger.proof import BadProof, Proof
 from gatesh.ledger.span import verify_span
 from gatesh.ledger.witnessed import file_name
-
-Verify = Callable[..., Any]
-"""`Checks.verify_decision`: raises `Refused` when a decision does not hold."""
 
 
 @dataclass(slots=True)
@@ -60,10 +58,10 @@ def _meta(report: Path) -> dict[str, Any]:
     return meta
 
 
-def check(report: Path, key: Key, verify: Verify, witnesses: Iterable[WitnessKey] = ()) -> Checked:
+def check(report: Path, key: Key, checks: Checks, witnesses: Iterable[WitnessKey] = ()) -> Checked:
     """Verify the report in directory *report* with nothing but the log's *key*.
 
-    *verify* checks one decision.  What *witnesses* have cosigned is verified with their
+    *checks* judges signatures and quorums.  What *witnesses* have cosigned is verified with their
     keys.  The page of another version of gatesh is not derived again, since it may be laid
     out otherwise: `rendered` is then false.
     """
@@ -76,7 +74,7 @@ def check(report: Path, key: Key, verify: Verify, witnesses: Iterable[WitnessKey
             _check_witness(report, key, witness, head, found)
         if not found.problems:
             _check_story(report, found)
-            _check_signatures(report, key, found, verify)
+            _check_signatures(report, key, found, checks)
     except BadProof as problem:
         found.problems.append(str(problem))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
@@ -160,48 +158,14 @@ def _check_story(report: Path, found: Checked) -> None:
             found.problems.append(f"{name} does not follow from the entries")
 
 
-def _check_signatures(report: Path, key: Key, found: Checked, verify: Verify) -> None:
-    """Every answer was signed by the person it names, for the request it names."""
-    roster = _roster_before(report, key)
-    kept = Kept(report)
-    revisions: dict[str, list[str]] = {}
-    submitted: set[str] = set()
+def _check_signatures(report: Path, key: Key, found: Checked, checks: Checks) -> None:
+    """Every answer was signed by the person it names, and every start had enough of them."""
+    signatures = Signatures(checks, key.name, _roster_before(report, key), Kept(report))
     for one in entries(report):
-        if one["type"] == "roster.loaded":
-            roster = one
-        elif one["type"] == "command.submitted":
-            submitted.add(one["id"])
-            # Every submission names its roster, so an older one cannot be put in its place.
-            if roster is None or roster["roster_sha256"] != one["roster_sha256"]:
-                found.problems.append(f"the roster that entry {one['n']} names is not shown")
-                return
-        elif one["type"] in ("request.opened", "request.revised"):
-            revisions.setdefault(one["id"], []).append(one["request_sha256"])
-        elif one["type"] == "decision.accepted" and one["id"] in submitted:
-            documents = [
-                kept(one[name])
-                for name in ("decision_sha256", "signature_sha256", "request_sha256")
-            ]
-            if None in documents:
-                continue  # submitted after the period, or said to be missing already
-            decision, signature, asked = documents
-            try:
-                verify(
-                    decision,
-                    signature,
-                    request=asked,
-                    revision=len(revisions[one["id"]]),
-                    roster=roster or {},
-                    requester=document.read(asked or b"")["requester"],
-                    origin=key.name,
-                    on_history=lambda size, root: True,  # only the whole log can tell
-                    now=document.moment(one["t"]),
-                    log_size=one["n"],
-                    earlier=revisions[one["id"]][:-1],
-                )
-                found.signatures += 1
-            except GateshError as problem:
-                found.problems.append(f"entry {one['n']}: {problem}")
+        if not signatures.take(one):
+            break
+    found.signatures = signatures.count
+    found.problems += signatures.problems
 
 
 def _roster_before(report: Path, key: Key) -> Entry | None:

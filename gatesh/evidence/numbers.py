@@ -31,7 +31,7 @@ class Numbers:
 
     verdicts: Mapping[str, int]
     states: Mapping[str, int]  # of those that needed approval
-    waits: tuple[float, ...]  # seconds from the request to the approval that was enough, sorted
+    waits: tuple[float, ...]  # seconds from the request to the last approval it got, sorted
     bands: Mapping[str, int]
     pairs: Mapping[tuple[str, str], int]  # (who asked, who approved)
     fast: tuple[tuple[Command, float], ...]  # approvals sooner than `FAST_S`
@@ -54,11 +54,11 @@ def count(commands: Iterable[Command]) -> Numbers:
     days: dict[str, Counter[str]] = {}
     for c in commands:
         days.setdefault(c.t[:10], Counter())["override" if c.overrides else c.verdict] += 1
-        if not c.approvals:
+        if not c.approved_by:
             continue
-        for answer in c.approvals:
+        for answer in c.approved_by:
             pairs[c.requester, answer.by] += 1
-        wait = seconds_between(c.opened, c.approvals[-1].t)
+        wait = seconds_between(c.opened, c.approved_by[-1].t)
         if wait is not None:
             waits.append(wait)
             bands[next(name for name, limit in BANDS if wait < limit)] += 1

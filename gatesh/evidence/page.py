@@ -153,7 +153,7 @@ def _tiles(period: Period, numbers: Numbers) -> str:
 
 
 def _pictures(numbers: Numbers) -> str:
-    bands = charts.columns(numbers.bands, "Time from request to the approval that was enough")
+    bands = charts.columns(numbers.bands, "Time from request to the last approval it got")
     days = charts.days(
         numbers.days,
         ("deny", "approve", "override"),
@@ -162,11 +162,11 @@ def _pictures(numbers: Numbers) -> str:
     pairs = (
         charts.matrix(numbers.pairs, "asked", "approved", "Who approved whose commands")
         if numbers.pairs
-        else "<p class=quiet>No approvals in this period.</p>"
+        else "<p class=quiet>Nobody approved anything in this period.</p>"
     )
     return (
         "<section><h2>In pictures</h2><figure><figcaption>Time to approve: requests by how long"
-        f" the deciding approval took</figcaption>{bands}</figure>"
+        f" the last approval they got took</figcaption>{bands}</figure>"
         "<figure><figcaption>By day: denied (dark), held for approval (light), started alone"
         " (red)</figcaption>"
         f"{days}</figure><figure><figcaption>Who approved whose commands</figcaption>{pairs}"
@@ -179,7 +179,7 @@ def _exceptions(meta: Mapping[str, Any], period: Period, numbers: Numbers, blob:
     parts = ["<section><h2>What an auditor would ask about</h2>"]
     fast = [
         (f"<nobr>{show_id(c.id)}</nobr>", when(c.opened), text(c.requester),
-         text(c.approvals[-1].by), duration(wait), f"<code>{text(cut(c.text))}</code>")
+         text(c.approved_by[-1].by), duration(wait), f"<code>{text(cut(c.text))}</code>")
         for c, wait in numbers.fast
     ]  # fmt: skip
     parts.append(f"<h3>Approved within {FAST_S:.0f} seconds</h3>")

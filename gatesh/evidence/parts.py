@@ -22,10 +22,11 @@ from typing import Any, Final
 from gatesh.document import moment
 from gatesh.errors import UsageError
 from gatesh.evidence import pack
-from gatesh.evidence.check import Checked, Verify, check, claimed_origin
+from gatesh.evidence.check import Checked, check, claimed_origin
 from gatesh.evidence.files import entries
 from gatesh.evidence.story import Entry
 from gatesh.ledger import succession
+from gatesh.ledger.checks import Checks
 from gatesh.ledger.cosign import WitnessKey
 from gatesh.ledger.note import Key, MalformedNote
 from gatesh.ledger.reading import ends
@@ -107,7 +108,7 @@ class Part:
 
 
 def check_all(
-    parts: list[Path], key: Key, verify: Verify, witnesses: Iterable[WitnessKey] = ()
+    parts: list[Path], key: Key, checks: Checks, witnesses: Iterable[WitnessKey] = ()
 ) -> Iterator[Part]:
     """Verify every part; *key* is that of any of the logs, the others are what the links name."""
     origins = [claimed_origin(part) for part in parts]
@@ -128,7 +129,7 @@ def check_all(
         if used is None:
             yield Part(part, Checked({}, problems=["no entry of the other parts names its key"]))
             continue
-        checked = check(part, used, verify, witnesses)
+        checked = check(part, used, checks, witnesses)
         if not checked.problems:
             before = about[k - 1] if k else None
             checked.problems += _gaps(about[k], before, last=k == len(parts) - 1)

@@ -64,7 +64,8 @@ def _command(c: Command) -> Sequence[object]:
     return (
         c.id, c.t, c.requester, asker["user"], c.agent, c.submitted["cwd"], c.text,
         c.submitted["script_sha256"], c.verdict, " ".join(c.rules),
-        " ".join(t for t in c.tags if t.startswith(_CONTROLS)), c.system, c.state,
+        " ".join(t for t in c.tags if t.startswith(_CONTROLS)), c.system,
+        c.ending if c.state == "approved" else c.state,
         " ".join(a.by for a in approvals), approvals[0].t if approvals else None,
         approvals[-1].t if approvals else None, c.started, c.ended, c.exit, c.signal, c.seconds,
         " ".join(map(str, c.entries)),

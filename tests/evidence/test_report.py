@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatesh import document
-from gatesh.cli.judging import verify
+from gatesh.cli.judging import CHECKS
 from gatesh.errors import UsageError
 from gatesh.evidence import check as reports
 from gatesh.evidence import pack
@@ -28,7 +28,9 @@ from gatesh.ledger.proof import Proof
 from gatesh.ledger.prover import Prover
 from gatesh.ledger.span import verify_span
 from tests.ledger.ledger_world import BOB, CAROL, NOON, House
+from tests.world import RULES, World
 
+TWO = {"assurance": "key", "quorum": {"any": 2}}
 AUDIT = {"ok": True, "entries": 0, "protected_until": 0, "seen_by": {}, "findings": []}
 DAY = timedelta(days=1)
 
@@ -61,7 +63,7 @@ def report(house: House, tmp_path: Path) -> Path:
 
 def problems(report: Path, house: House) -> list[str]:
     try:
-        return reports.check(report, house.key, verify).problems
+        return reports.check(report, house.key, CHECKS).problems
     except UsageError as problem:  # not even to be taken for a report
         return [str(problem)]
 
@@ -404,3 +406,50 @@ def test_a_span_holds_only_as_it_stands_in_the_log(size):
                 assert not verify_span(first, other, head, *paths)
             if size > 1:
                 assert not verify_span((first + 1) % size, part, head, *paths)
+
+
+def test_a_start_on_too_few_signatures_is_found_in_the_report_alone(house: House, tmp_path):
+    """
+    The log's own broker would have to do this; a report of it must not pass as evidence.
+    """
+    script = b"terraform apply"
+    with house.open() as ledger:
+        ledger.append(house.beginning())
+        request = house.request("cccccccc", script, need=TWO)
+        ledger.append([house.submitted("cccccccc", script, "approve"), house.opened(request)])
+        answer = ledger.append([house.decided(request, BOB, ledger.head)])[0]["n"]
+        claim = house.started("cccccccc", script, answer, request=document.sha256(request))
+        ledger.append([claim, house.finished("cccccccc", b"done\n")])
+    report = made(house, tmp_path / "r", NOON.replace(hour=0), NOON + DAY)
+
+    (problem,) = problems(report, house)
+    assert "cccccccc started on fewer people" in problem
+
+
+def test_what_one_person_started_alone_stands_out_with_who_reviewed_it(world: World):
+    """
+    An override is lawful and is what an auditor asks for first.
+    """
+    world.settings("hold: 0\n")
+    world.set_up("alice@example.com", "alice", "bob", "carol")
+    world.rules(RULES.replace("approve\n", "approve\n    approve: {break_glass: 1}\n", 1))
+    assert world.gatesh("-c", "guarded now").status == 75
+    id = str(world.entries("request.opened")[-1]["id"])
+    alone = ("override", id, "--yes", "--key", world.key("alice"), "-m", "site down")
+    assert world.gatesh(*alone).status == 0
+    assert world.gatesh("-c", "guarded now").status == 0
+    days = ("--from", "yesterday", "--to", "2100-01-01")
+
+    early = world.gatesh("report", *days, "--out", world.base / "early")
+    assert early.status == 1 and "does NOT verify" in early.words
+    text = (world.base / "early" / "report.html").read_text()
+    assert "nobody, in these entries" in text and "site down" in text
+
+    seen = ("review", id, "--yes", "--key", world.key("bob"), "-m", "I looked")
+    assert world.gatesh(*seen).status == 0
+    assert world.gatesh("report", *days, "--out", world.base / "late").status == 0
+    text = (world.base / "late" / "report.html").read_text()
+    assert "nobody, in these entries" not in text and "I looked" in text
+    key = world.state / "ledger" / "vkey"
+    checked = world.gatesh("audit", "check", world.base / "late", "--vkey", key)
+    assert checked.status == 0 and "and 2 signatures of" in checked.text
