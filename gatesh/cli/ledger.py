@@ -71,8 +71,8 @@ def close(
     """Close the log and go on in a new one, with a key of its own.
 
     The old log stays, finished: its key is destroyed and nothing can be added to it.
-    `gatesh audit`, `log`, `replay` and `report` go on reading both.  Refused while
-    commands run; what waits for approval is ended, and can be asked for again.
+    `gatesh audit`, `log`, `replay` and `report` go on reading both.  What waits for
+    approval is ended, and can be asked for again.  Exit status 126 while commands run.
 
     Example: gatesh ledger close --wait
     """
@@ -105,7 +105,8 @@ def prune(
     """Ask to remove what commands printed before a day.
 
     A second person has to approve it.  Entries, digests and requests stay, and so every
-    proof; the log says what was removed, on whose word.
+    proof; the log says what was removed, on whose word.  Exit status 0 when it was done,
+    75 while nobody has decided, 126 when somebody has said no.
 
     Example: gatesh ledger prune --before 365d
     """

@@ -54,4 +54,10 @@ def _whole(_before: bytes, change: Mapping[str, Any]) -> list[str]:
     return [show.quoted(json.dumps(change, indent=2, sort_keys=True))]
 
 
-RENDER: dict[str, Render] = {kind: _law(kind) for kind in LAW}
+def _retention(_before: bytes, change: Mapping[str, Any]) -> list[str]:
+    gone = f"- what commands printed before {change['before']}, for good, in all logs"
+    stays = "  entries, digests, sizes, scripts, requests and decisions stay"
+    return [_coloured(gone), _coloured(stays)]
+
+
+RENDER: dict[str, Render] = {**{kind: _law(kind) for kind in LAW}, "retention": _retention}

@@ -55,6 +55,9 @@ def test_old_transcripts_go_after_somebody_else_has_approved_it(old: World):
     assert "remove what was printed before" in asked.words and "blobs" in asked.words
     assert old.gatesh("replay", "aaaa-aaaa").text == "README\n"
 
+    shown = old.gatesh("show", id).text
+    assert "for good" in shown and "requests and decisions stay" in shown
+
     approved = old.approve(id)
 
     assert approved.status == 0, approved.words
