@@ -146,7 +146,7 @@ def options(call: Invocation) -> list[bytes]:
     """Return the options for a shell that is to be interactive and reads no start-up files itself.
 
     >>> from gatesh.syntax.invocation import parse
-    >>> options(parse(b"-bash", [b"-e", b"--rcfile", b"x", b"-o", b"pipefail"]))[5:]
+    >>> options(parse(b"-bash", [b"--rcfile", b"x", b"-e", b"-o", b"pipefail"]))[5:]
     [b'-e', b'-o', b'pipefail', b'-i', b'-l']
     """
     long, short = [b"--noediting", b"--norc", b"--noprofile"], [b"+o", b"history"]

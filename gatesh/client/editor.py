@@ -40,6 +40,7 @@ class Editor:
         self.sock = sock
         self.shell = shell
         self.readline: Any = None
+        self.offered: list[str] = []
         self.already: Any = None  # readline's own "the prompt stands there already"
         self.woken, self.alarm = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
 
@@ -86,6 +87,7 @@ class Editor:
         self.readline = readline
         readline.set_auto_history(False)
         readline.set_completer_delims(BREAKS)
+        readline.set_completer(self._complete)
         lines = ["tab: complete"]
         if os.environ.get("TERM") not in (None, "", "dumb"):
             lines.append("set enable-bracketed-paste on")  # which Python turns off
@@ -161,6 +163,14 @@ class Editor:
             return input(_INVISIBLE.sub("", prompt))
         finally:
             self.already.value = 0
+
+    def _complete(self, text: str, state: int) -> "str | None":
+        if state == 0:
+            from gatesh.client.completing import candidates
+
+            before = self.readline.get_line_buffer()[: self.readline.get_begidx()]
+            self.offered = candidates(before, text, f"/proc/{self.shell}/exe")
+        return self.offered[state] if state < len(self.offered) else None
 
     def _echoes(self) -> bool:
         import termios

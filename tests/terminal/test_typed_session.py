@@ -391,3 +391,12 @@ def test_vs_code_sees_where_prompts_commands_and_outputs_begin(screens, world):
         screen.expect_exact(f"\x1b]633;E;{told};n0nce\x07\x1b]633;C\x07")
         screen.expect_exact(f"{output}\x1b]633;D;{status}\x07")
         screen.expect_exact("\x1b]633;A\x07P> \x1b]633;B\x07")
+
+
+def test_tab_completes_commands_and_files(typing, world):
+    (world.work / "some file").write_text("x\n")
+    (world.work / "docs").mkdir(exist_ok=True)
+    screen, _ = typing(GATESH, env={"TERM": "vt100"})
+    screen.key("forb\t", "forbidden ")
+    screen.key("\x15ls ./do\t", "docs/")
+    screen.key("\x15cat some\t\r", "some\\ file \r\nx\r\n")
