@@ -67,8 +67,7 @@ def added(policy: Policy, cwd: str, uid: int) -> Policy:
 
 
 def _layers(cwds: Iterable[str], uid: int) -> list[Layer]:
-    owners = frozenset({0, uid, os.geteuid()})
-    return [Layer("project", path, owners=owners) for path in places(cwds, _home(uid))]
+    return [Layer("project", path) for path in places(cwds, _home(uid))]
 
 
 def _home(uid: int) -> str | None:

@@ -43,9 +43,6 @@ class Layer:
     name: str
     directory: Path
     contents: Mapping[str, bytes] | None = None
-    # A project's files are written by a team, in a checkout its group may write to; what they may
-    # not be is another's: whose uids may own them.
-    owners: frozenset[int] | None = None
 
     @property
     def authority(self) -> int:
@@ -54,12 +51,11 @@ class Layer:
 
     def check(self, status: os.stat_result, what: str) -> None:
         """Raise `_Unsafe` when others than those we go by can have written it."""
-        if status.st_mode & (_OTHERS_WRITE if self.owners is None else stat.S_IWOTH):
-            # Whoever can write a rule can let anything through.
-            who = "go-w" if self.owners is None else "o-w"
+        # Whoever can write a rule can let anything through.  A project's can only tighten, so it
+        # is for whoever owns the project, and for the group that works on it.
+        mask, who = (stat.S_IWOTH, "o-w") if self.authority == 0 else (_OTHERS_WRITE, "go-w")
+        if status.st_mode & mask:
             raise _Unsafe(f"{what} can be written by others; run chmod {who} on it")
-        if self.owners is not None and status.st_uid not in self.owners:
-            raise _Unsafe(f"{what} belongs to another account (uid {status.st_uid})")
 
 
 class _Unsafe(Exception):
@@ -191,7 +187,7 @@ def _files(layer: Layer, problems: list[str]) -> list[Path]:
     def failed(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read ({error.strerror})")
 
-    if layer.owners is not None:  # whoever may write above could put another directory there
+    if layer.authority == 0:  # whoever may write above could put another directory there
         _check(root.parent, layer, problems)
     for place, folders, names in os.walk(root, onerror=failed):
         _check(Path(place), layer, problems)
