@@ -26,6 +26,7 @@ from nacl.signing import SigningKey
 
 from gatesh import document
 from gatesh.config import Config, Webhook
+from gatesh.errors import GateshError
 
 if TYPE_CHECKING:
     from gatesh.broker.webhooks import Post
@@ -109,6 +110,8 @@ class Notifier:
                     threading.Thread(target=tell, args=(config.notify, event), daemon=True).start()
                 for hook in config.webhooks:
                     self._post(hook).events.put(event)
+            except GateshError as problem:
+                log.warning("nobody is told of %s: %s", sha256, problem)
             except Exception:
                 log.exception("a bug while telling people of %s", sha256)
 
