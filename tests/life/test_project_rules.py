@@ -92,20 +92,3 @@ def test_a_project_cannot_allow_and_while_it_tries_everything_there_waits(projec
     assert refused.status == 126 and refused.text == ""
     assert "free.yaml:3: rule shop.free: a project can only tighten" in refused.words
     assert project.gatesh("-c", "echo hi", cwd=project.base).text == "hi\n"
-
-
-def test_a_link_does_not_lead_around_a_rule_about_a_directory(project):
-    """
-    `when: cwd` means the place, not one of its names.
-    """
-    (project.work / "prod").mkdir()
-    (project.base / "link").symlink_to(project.work / "prod")
-    text = SEED.replace("verdict: approve", "verdict: deny\n    when: {cwd: [/work/prod]}")
-    write(project, text)
-
-    done = project.gatesh(
-        "-c", "seed", cwd=project.base / "link", env={"PWD": str(project.base / "link")}
-    )
-
-    assert done.status == 126
-    assert project.gatesh("-c", "seed").text == "seeded\n"

@@ -223,6 +223,18 @@ def test_a_broken_policy_asks_about_everything_and_says_why():
     assert judged.findings[0].subject.detail == "rules/x.yaml:3: not YAML"
 
 
+@pytest.mark.parametrize("cwd", ["/srv/prod", "/tmp/link"])
+def test_a_directory_is_meant_by_every_name_it_has(cwd):
+    """
+    A link into production does not lead around a rule about production.
+    """
+    here = Situation(cwd=cwd, real_cwd="/srv/prod")
+    guarded = policy(rule("match: '^seed'\nwhen: {cwd: ['^/srv/prod']}"))
+
+    assert guarded.judge(analysis("seed"), here).verdict is APPROVE
+    assert guarded.judge(analysis("seed"), Situation(cwd="/tmp/link")).verdict is ALLOW
+
+
 # ---- system -------------------------------------------------------------------
 
 
