@@ -57,7 +57,7 @@ time{font-size:.95em;white-space:nowrap}
 pre{font-size:.87em;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;margin:8px 0;
 padding:10px 12px;background:#f5f7fa;border:1px solid var(--line);border-radius:4px}
 pre.command{background:#fff;border-left:4px solid var(--blue)}
-pre.output{max-height:none}
+pre.exactly{font-size:.75em;color:var(--soft)}
 .complete{background:#f3f7fb;border:1px solid #c9d6e6;border-radius:6px;
 padding:4px 20px 12px;margin-top:24px}
 .complete h2{border:0;margin:10px 0 4px;padding:0}

@@ -52,8 +52,21 @@ def render(c: Command, blob: Blob, removed: Mapping[str, Any]) -> str:
     listed = "".join(f"<tr><th>{label}</th><td>{said}</td></tr>" for label, said in rows)
     return (
         f'<section class="sample"><h3>{show_id(c.id)} <span class="state {text(c.state)}">'
-        f"{text(c.ending)}</span></h3><pre class=command>{text_lines(_script(c, blob))}</pre>"
+        f"{text(c.ending)}</span></h3>{_command(c, blob)}"
         f"<table class=facts>{listed}</table>{_output(c, blob, removed)}</section>"
+    )
+
+
+def _command(c: Command, blob: Blob) -> str:
+    """Show the command as a person would say it, and exactly, where that is another thing."""
+    exactly = _script(c, blob)
+    inner = c.submitted.get("inner")
+    if inner is None:
+        return f"<pre class=command>{text_lines(exactly)}</pre>"
+    return (
+        f"<pre class=command>{text_lines(visible(str(inner), lines=True))}</pre>"
+        f"<p class=quiet>Exactly, as it was approved and handed over:</p>"
+        f"<pre class=exactly>{text_lines(exactly)}</pre>"
     )
 
 
