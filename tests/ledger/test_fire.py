@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from gatesh import document
 from gatesh.broker import logs
 from gatesh.config import Config, Places
 from gatesh.ledger import onelog as audit_module
@@ -26,10 +27,11 @@ from gatesh.ledger.merkle import Head, verify_consistency
 from gatesh.ledger.note import Checkpoint
 from gatesh.ledger.store import LedgerFull
 from gatesh.ledger.tiles import needed
+from gatesh.ledger.transcripts import removals
 
-from . import heir
+from . import heir, pruner
 from .c2sp_reader import read
-from .ledger_world import House
+from .ledger_world import House, roster
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -307,6 +309,50 @@ def test_an_error_or_a_kill_while_a_log_is_succeeded_leaves_a_chain(tmp_path, fi
         calls = traced_calls(state, command)
         faults = faults_of(calls, first, 6)
         survive(faults, fresh_copy, command, lambda said: goes_on(state, said))
+
+
+@pytest.mark.skipif(not strace_works(), reason="strace cannot trace here")
+def test_an_error_or_a_kill_while_transcripts_are_removed_explains_what_is_missing(tmp_path):
+    """
+    The log says what goes before it goes, and the next start removes the rest of it.
+    """
+    state = tmp_path / "state"
+    then = clock().replace(microsecond=0) - timedelta(days=7)
+    house = House(state, now=then, roster=roster(then))
+    key = state / "log.key"
+    key.write_text(f"gatesh-log-key/v1 file {house.key.name}\n{bytes(house.signing).hex()}\n")
+    key.chmod(0o600)
+    house.live()
+    with restored(state) as fresh_copy:
+
+        def age() -> None:
+            fresh_copy()
+            for path in (state / "blobs").rglob("*"):
+                os.utime(path, (1, 1))
+
+        command = [sys.executable, pruner.__file__, str(state)]
+        age()
+        calls = traced_calls(state, command)
+        survive(faults_of(calls, "removing", 6), age, command, lambda _: removed(house))
+
+
+def removed(house: House) -> None:
+    """Whatever is missing was listed; the next broker removes what is listed and still there."""
+    old = {b"README\n", b"Apply complete!\n", b"Wed\n"}
+    for again in (False, True):
+        if again:
+            command = [sys.executable, pruner.__file__, str(house.state)]
+            subprocess.run(command, check=True, capture_output=True)
+        listed = {sha for one in removals(house.state) for sha in one["removed"]}
+        gone = {sha for sha in map(document.sha256, old) if not house.blobs.has(sha)}
+        assert gone <= listed, again
+        assert not again or len(gone) == len(old)
+    assert not list(house.state.rglob("*.gone")) and not (house.state / "removing").exists()
+    house.now = clock()
+    report = house.audit()
+    assert {f.code for f in report.findings if f.severity == "error"} == {
+        "removal-unapproved", "transcript-missing",  # nobody was asked here
+    }  # fmt: skip
 
 
 def clock() -> datetime:
