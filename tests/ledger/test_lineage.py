@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from gatesh import document
 from gatesh.errors import LedgerError, Tampered
 from gatesh.ledger import onelog, succession
+from gatesh.ledger.audit import audit
 from gatesh.ledger.following import Link, follow
 from gatesh.ledger.note import Checkpoint
 from gatesh.ledger.prover import Prover
 
 from .attacker import Attacker
-from .ledger_world import BOB, House
+from .ledger_world import BOB, CHECKS, House
 
 OLD, OLDER = "ledger.000001", "ledger.000000"
 
@@ -195,6 +197,24 @@ def test_stock_tools_follow_the_chain(three):
         wrong = line.replace("ledger.000000", OLDER)
         done = subprocess.run(["bash", "-c", wrong], cwd=three[0].state, capture_output=True)
         assert done.returncode
+
+
+def test_an_audit_goes_on_from_the_head_of_a_finished_log(three):
+    """
+    What was verified before is not read again, whichever log it was; what came after is.
+    """
+    state, first = three[0].state, three[2].audit().logs[0]
+    since = Checkpoint(first.origin, first.head)
+    blob_of_all = three[0].blobs.path(document.sha256(b"README\n"))
+    given = {"vkey": str(three[2].key), "checks": CHECKS, "since": since}
+
+    report = audit(state, **given)
+    assert report.ok and report.since == first.head.size
+    blob_of_all.unlink()
+    missing = [f.log for f in audit(state, **given).findings if f.code == "transcript-missing"]
+    assert missing == ["ledger", OLD]
+    flip(state / OLDER / "log.jsonl")
+    assert {"root-mismatch", "forked"} <= {f.code for f in audit(state, **given).findings}
 
 
 def link(house: House, log: str, n: int = -1) -> Link:
