@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gatesh.syntax.call import Call
 
 MAX_LOOK = 200_000  # characters of code
+MAX_LITTLE = 20_000  # of awk
+MAX_CALLS = 400  # that may run something, in one piece of code
 MAX_FOUND = 60  # commands that one piece of code spells out; more is opaque
 
 _BUILT = re.compile(
@@ -30,9 +32,10 @@ _DECODES = re.compile(
 )
 _IMPORTED = re.compile(r"(?:__import__|getattr|import_module)\s*\([^)]*[\"']\s*\+\s*[\"']")
 _AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|\bprintf?\b[^;}\n|]*\|(?!\|)|\|\s*\"")
-_AWK_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(?<![\w)$\]])/(?:[^/\\\n]|\\.)+/")
+# An escaped quote is consumed as one, so that no string is looked for from there.
+_AWK_STRING = re.compile(r"\\.|(\"(?:[^\"\\]|\\.)*+\"|(?<![\w)$\]])/(?:[^/\\\n]|\\.){1,400}+/)")
 _AWK_LITERAL = re.compile(
-    r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|\"((?:[^\"\\]|\\.)*)\"\s*\|&?\s*getline"
+    r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|(?<!\\)\"((?:[^\"\\]|\\.)*+)\"\s*+\|&?\s*getline"
     r"|\|&?\s*\"((?:[^\"\\]|\\.)*)\"|(?:\bsystem\s*\(|\|&?)\s*(?!getline)([A-Za-z_]\w*)"
 )
 _AWK_READS = re.compile(r"([\w$)\]]{1,60})\s*\|&?\s*getline")
@@ -78,7 +81,7 @@ _RUNS = re.compile(
 )
 _SURE = re.compile(r"(?:system|popen[23]?|getoutput|getstatusoutput|shell_exec|passthru|execSync)$")
 _EVALUATES = re.compile(
-    r"\b(?:eval|exec|compile|Function|runIn\w*Context|loadstring|load|instance_eval)\s*\(?\s*"
+    r"\b(?:eval|exec|compile|Function|runIn\w*Context|loadstring|load|instance_eval)\s*+\(?\s*+"
     + foreign_strings.STRING,
     re.S,
 )
@@ -124,7 +127,10 @@ def look(call: Call, language: str, code: str, span: tuple[int, int], depth: int
         return
     plain = foreign_strings.plain(code, language)
     for text in dict.fromkeys((code, plain)):
-        for handed in foreign_strings.calls(text):
+        for number, handed in enumerate(foreign_strings.calls(text)):
+            if number == MAX_CALLS:
+                f.finding(findings.OPAQUE, span, f"{call.name} code has too many calls to look at")
+                break
             if handed.listed:
                 found.words(list(handed.words))
             else:
@@ -240,7 +246,13 @@ def little(call: Call, language: str, code: Field, span: tuple[int, int]) -> Non
 
 def _awk(call: Call, text: str, span: tuple[int, int]) -> None:
     f = call.f
-    if _AWK_RUNS.search(_AWK_STRING.sub('""', text)) is None:
+    if len(text) > MAX_LITTLE:
+        f.finding(findings.OPAQUE, span, "awk code too long to look at")
+        return
+    if (
+        _AWK_RUNS.search(_AWK_STRING.sub(lambda found: '""' if found[1] else found[0], text))
+        is None
+    ):
         return
     found = _Found(call, span)
     plain = foreign_strings.plain(text, "awk")

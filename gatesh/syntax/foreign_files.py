@@ -20,7 +20,7 @@ _OPEN = re.compile(
     + r"(?:\s*,\s*(?:mode\s*=\s*)?[\"']([rwaxbtU+<>]{1,4})[\"'])?"
 )
 _PERL_OPEN = re.compile(
-    r"\bopen\s*\(?\s*(?:my\s+)?[$\w]+\s*,\s*[\"'](\+?[<>]{1,2})[^\"']*[\"']\s*,\s*" + STRING
+    r"\bopen\s*+\(?\s*+(?:my\s++)?[$\w]++\s*+,\s*+[\"'](\+?[<>]{1,2})[^\"']*[\"']\s*,\s*" + STRING
 )
 _PATH = re.compile(
     r"\bPath\(\s*" + STRING + r"\s*\)\s*\.\s*(read_\w+|write_\w+|unlink|rmdir|touch|mkdir|open)"
@@ -34,7 +34,7 @@ _WRITES = re.compile(
     r"\b(?:(?:write|append)File(?:Sync)?|createWriteStream|writeTextFile(?:Sync)?|(?:File|IO)\.write"
     r"|file_put_contents|spit|os\.(?:remove|unlink|rmdir|removedirs|truncate|makedirs|mkdir|chmod"
     r"|chown)|shutil\.rmtree|unlink(?:Sync)?|rm(?:dir)?Sync|File\.(?:delete|unlink|chmod)"
-    r"|FileUtils\.(?:rm\w*|mkdir\w*|touch|chmod\w*)|rmtree)\s*\(?\s*" + STRING
+    r"|FileUtils\.(?:rm\w*|mkdir\w*|touch|chmod\w*)|rmtree)\s*+\(?\s*+" + STRING
 )
 _NEAR = re.compile(
     r"open|[rR]ead|[wW]rite|append|unlink|rm|remove|slurp|spit|file_|FileUtils|os\.|Path"

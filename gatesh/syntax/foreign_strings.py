@@ -16,17 +16,18 @@ MAX_WORDS = 40  # of one list of arguments
 MAX_TOKENS = 200
 
 STRING = r"""(?:[rbufRBUF]{0,2})("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_STRING = re.compile(STRING, re.DOTALL)
+# What is no string is consumed too, escaped quotes above all: no quote is tried twice.
+_STRING = re.compile(STRING + r"|\\.|[^\"'\\]+|[\"'\\]", re.DOTALL)
 # Names that are handed a command: `os.system`, `Open3.capture2`, `uiop:run-program`, `System.cmd`.
 _CALL = re.compile(
-    r"(?<![\w-])(?P<name>(?:[\w$:.-]*?[.:_-])?(?:system[2*]?|popen[23]?|shell_exec|passthru"
+    r"(?<![\w-])(?P<name>(?:[\w$:.-]{0,60}?[.:_-])?(?:system[2*]?|popen[23]?|shell_exec|passthru"
     r"|getoutput|getstatusoutput|check_output|check_call|call|Popen|create_subprocess_(?:shell|exec)"
     r"|exec(?:Sync|File|FileSync|[vl][pe]*|ute)?|spawn(?:Sync|[vl][pe]*)?|posix_spawnp?|run|rundll"
     r"|proc_open|capture2e?|capture3|pipeline|sh|zsh|bash|cmd|Command|callCommand|callProcess"
     r"|readProcess|rawSystem|run-program|run-shell-command|start-process|call-process"
     r"|shell-command(?:-to-string)?|async-shell-command|shell|pcntl_exec|e?syscmd|expect_spawn"
     r"|launch|ShellExecute|StartProcess|subprocess|term))(?![\w-])"
-    r"(?P<open>\s*(?:\.\s*new\s*)?[(\[{\s]{0,4}\s*)"
+    r"(?P<open>\s*+(?:\.\s*+new\s*+)?(?:[(\[{]\s*+){0,4}+)"
 )
 _BACKTICKS = re.compile(
     r"(?<!\\)(?:`([^`\n]{1,2000})`|(?:%x|\bqx)\s*(?:\{([^{}]*)\}|\(([^()]*)\)|\[([^\[\]]*)\]"
@@ -88,7 +89,8 @@ def text_of(literal: str) -> str:
 def strings(code: str) -> Iterator[str]:
     """Yield what every string of *code* stands for."""
     for found in _STRING.finditer(code):
-        yield text_of(found[1])
+        if found[1] is not None:
+            yield text_of(found[1])
 
 
 def constants(code: str) -> dict[str, str]:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from gatesh.syntax.call import Call
 
 _TABLE = r"""
-fzf,sk               (?:execute|execute-silent|reload|reload-sync|become|transform)(?:[a-z-]*)(?:\((.*?)\)(?:$|\+|,)|:(.*))
+fzf,sk               (?:execute|execute-silent|reload|reload-sync|become|transform)(?:[a-z-]*)(?:\((.{0,2000}?)\)(?:$|\+|,)|:(.*))
 less,more,most,pg    ^\+!(.*)
 svn                  ^--config-option[= ]config:tunnels:\w+=(.*)
-hg,chg               ^--config[= ](?:alias\.[\w-]+|hooks\.[\w.-]+|ui\.(?:editor|merge|ssh)|(?:merge-tools|extdiff)\.\S+?)=!?(.*)
-rpm,rpmbuild,rpmspec %\((.*?)\)
+hg,chg               ^--config[= ](?:alias\.[\w-]+|hooks\.[\w.-]+|ui\.(?:editor|merge|ssh)|(?:merge-tools|extdiff)\.[^\s=]+)=!?(.*)
+rpm,rpmbuild,rpmspec %\((.{0,2000}?)\)
 rpm                  ^--pipe[= ](.*)
 gs                   %pipe%([^)]*)
 identify,convert,magick,mogrify,composite,montage ^\|(.*)

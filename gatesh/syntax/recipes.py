@@ -25,9 +25,10 @@ _MAKE = Options(
 )
 _NAMES = ("GNUmakefile", "makefile", "Makefile", "BSDmakefile")
 _CODE = re.compile(
-    r"\$[({]shell\s+([^)}]*)[)}]|(?:^|\n)\t[@+-]*([^\n]+)|:[^\n;=]*;\s*([^\n]+)|!=\s*([^\n]+)"
+    r"\$[({]shell\s++([^)}]{0,2000})[)}]|(?:^|\n)\t[@+-]*+([^\n]+)|:[^\n;=:]*+;[ \t]*+([^\n]+)"
+    r"|!=[ \t]*+([^\n]+)"
 )
-_SCRIPTS = re.compile(r'"scripts"\s*:\s*\{([^{}]*)\}')
+_SCRIPTS = re.compile(r'"scripts"\s*+:\s*+\{([^{}]*+)\}')
 _SCRIPT = re.compile(r'"([^"\\]+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 

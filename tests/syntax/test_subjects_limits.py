@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -220,7 +221,9 @@ def test_a_megabyte_ends_in_bounded_work(make):
 @pytest.mark.parametrize(
     "line",
     [
-        "python3 -c '" + "".join(f'os.system("ls {n}");' for n in range(99)) + 'os.system("rm x")\'',
+        "python3 -c '"
+        + "".join(f'os.system("ls {n}");' for n in range(99))
+        + 'os.system("rm x")\'',
         "make -f - <<E\na:\n" + "".join(f"\tls {n}\n" for n in range(400)) + "\trm x\nE",
         "tmux send-keys '" + "".join(f"ls {n}\n" for n in range(99)) + "rm x\n(' Enter",
     ],
@@ -234,6 +237,34 @@ def test_more_than_is_looked_at_ends_in_a_finding(line):
 
     assert "rm x" not in texts
     assert "opaque" in texts
+
+
+HOSTILE = {
+    "dots": ("python3", "a."),
+    "escaped quotes": ("python3", '\\"'),
+    "blanks": ("perl", " "),
+    "openings": ("ruby", "open('"),
+    "lists": ("node", 'run(["a",'),
+    "awk": ("awk -f -", '\\"'),
+    "make": ("make -f -", "$(shell "),
+}
+
+
+@pytest.mark.parametrize(("program", "piece"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_patterns_do_not_backtrack(program, piece):
+    """
+    Counting calls does not see what a regular expression does inside one.
+
+    Quadratic would be sixteen times; a busy machine slows both alike.
+    """
+
+    def seconds(length: int) -> float:
+        line = f"{program} <<'E'\nsystem exec open\n{piece * (length // len(piece))}\nE"
+        began = time.process_time()
+        analyse(line.encode(), HERE)
+        return time.process_time() - began
+
+    assert min(seconds(16_000) for _ in range(2)) < 9 * min(seconds(4_000) for _ in range(3)) + 0.1
 
 
 def test_more_than_a_megabyte_is_opaque():
