@@ -69,6 +69,16 @@ def test_a_reason_can_be_read_while_somebody_waits(shipped):
         assert rule.tags, rule.id
 
 
+def test_each_rule_says_what_it_affects_what_to_do_instead_and_which_controls_it_serves(shipped):
+    """
+    The agent reads the first two, the auditor finds rules by the third.
+    """
+    kinds = ("soc2:", "iso27001:", "nist:", "attack:")
+    for rule in shipped.rules:
+        assert rule.system and rule.instead, rule.id
+        assert [k for k in kinds if not any(tag.startswith(k) for tag in rule.tags)] == [], rule.id
+
+
 def test_only_what_nobody_could_approve_from_inside_is_denied(shipped):
     """
     Everything else is for a second person to decide.
