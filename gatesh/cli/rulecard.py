@@ -36,7 +36,8 @@ def card(rule: Rule) -> list[str]:
 
 
 def _need(need: Need) -> str:
-    who = show.need({"quorum": need.quorum, "assurance": need.assurance})
+    found = {"quorum": need.quorum, "assurance": need.assurance, "break_glass": need.break_glass}
+    who = show.need(found)
     return f"{who}, within {_span(need.within_s)}; good for {_span(need.run_within_s)}"
 
 

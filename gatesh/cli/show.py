@@ -95,7 +95,9 @@ def need(found: Mapping[str, Any]) -> str:
         who = "anybody else" if team == "any" else f"team {visible(team)}"
         parts.append(f"{count} of {who}")
     touch = ", with a security key that is touched" if found["assurance"] == "presence" else ""
-    return " and ".join(parts) + touch
+    times = found.get("break_glass", 0)
+    alone = f"; anybody may override {times} time{'s' if times > 1 else ''} a day" if times else ""
+    return " and ".join(parts) + touch + alone
 
 
 def finding(found: Mapping[str, Any]) -> list[str]:

@@ -99,7 +99,8 @@ def test_one_person_starts_it_alone_and_the_audit_fails_until_another_has_looked
     accepted, started = world.entries("override.accepted")[0], world.entries("command.started")[0]
     assert started["decisions"] == [accepted["n"]] and world.entries("decision.accepted") == []
     assert "OVERRIDE" in world.gatesh("pending").words and "INC-7" in world.gatesh("pending").words
-    assert "override   alice@example.com" in world.gatesh("show", id).text
+    shown = world.gatesh("show", id).text
+    assert "override   alice@example.com" in shown and "anybody may override 1 time a day" in shown
     assert codes(world.audit()) == {"override-unreviewed"}
     assert world.gatesh("audit").status == 1
     world.gatesh("broker", "stop")  # the debt is in the log, not in a process
