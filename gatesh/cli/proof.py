@@ -162,6 +162,7 @@ def _told(found: reports.Checked) -> dict[str, Any]:
         "signatures": found.signatures,
         "witnesses": witnesses.told(found.witnesses),
         "page_derived": found.rendered,
+        "maker": found.maker,
         "problems": found.problems,
     }
 
@@ -180,6 +181,8 @@ def _say(path: Path, found: reports.Checked) -> None:
         f"complete: entries {meta['first']:,} to {last:,} without a gap, of {meta['size']:,}"
         f" in the log {visible(meta['origin'])}, head {visible(meta['root'])}"
     )
+    if found.maker:
+        typer.echo(f"signed by its maker: {visible(found.maker)}")
     if not found.rendered:
         typer.echo(f"the page was made by {visible(meta['by'])} and not derived again")
     _say_witnesses(found.witnesses)

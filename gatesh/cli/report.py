@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gatesh import config
-from gatesh.cli import proof, show, witnesses
+from gatesh.cli import proof, show, signing, witnesses
 from gatesh.cli.audit import as_document, progress
 from gatesh.cli.judging import CHECKS
 from gatesh.cli.log import moment_of
 from gatesh.errors import UsageError
 from gatesh.evidence import pack, parts
+from gatesh.evidence.files import NAMESPACE
 from gatesh.ledger.audit import audit as run_audit
 from gatesh.visible import visible
 
@@ -26,11 +28,19 @@ def report(
     samples: Annotated[
         int, typer.Option("--samples", min=0, help="How many held commands to tell in full.")
     ] = pack.SAMPLES,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="FILE", help="Sign it: an OpenSSH private key, or a .pub in the agent."
+        ),
+    ] = None,
     witness: witnesses.Keys = None,
     vkey: proof.VKey = None,
     state: proof.StateDir = None,
 ) -> None:
     """Write a report of a period: a page, tables, and proof that it is all of it.
+
+    With --key it is signed, for what must be believed of it: the audit of the whole log.
 
     Audits the whole log first; exit status 1 when that found errors, which the
     report then says on its first page.  `gatesh audit check DIR` verifies it.  A period
@@ -44,12 +54,13 @@ def report(
     if begin >= until:
         raise UsageError(f"{visible(end)} is not after {visible(start)}")
     places = config.places()
+    signer = None if key is None else signing.with_key(key)
     directory = state or places.state
-    key = None if vkey is None else str(proof.log_key(vkey, ""))
+    log_key = None if vkey is None else str(proof.log_key(vkey, ""))
     with progress() as moved:
         found = run_audit(
             directory,
-            vkey=key,
+            vkey=log_key,
             checks=CHECKS,
             progress=moved,
             witnesses=witnesses.terms(witness, None, None if state else places.settings),
@@ -62,6 +73,7 @@ def report(
         samples=samples,
         now=datetime.datetime.now(datetime.timezone.utc),
         audit=as_document(found),
+        sign=None if signer is None else partial(signer.sshsig, namespace=NAMESPACE),
     )
     for meta, part in zip(made, parts.parts_of(out), strict=True):
         typer.echo(str(part / "report.html"))

@@ -88,6 +88,12 @@ def sign(
     return SignedDecision(data, signer.sshsig(data, NAMESPACE)), person
 
 
+def with_key(key: str) -> Signer:
+    """Return what signs with *key*, whoever it belongs to."""
+    _warn_of_forwarded_agent()
+    return find(key, ask_passphrase=_passphrase if sys.stdin.isatty() else None)
+
+
 def whose(key: str | None, roster: Roster) -> tuple[Signer, str]:
     """Return what signs here, and the person that the roster says it is; raise `Refused`."""
     _warn_of_forwarded_agent()

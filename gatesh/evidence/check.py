@@ -14,11 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatesh.errors import UsageError
+from gatesh.approval.roster import Roster
+from gatesh.errors import Refused, UsageError
 from gatesh.evidence.derive import derive, tell
-from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, lines, signed
+from gatesh.evidence.files import (
+    MADE_BY,
+    NAMESPACE,
+    SIGNATURE,
+    SUMS,
+    TYPE,
+    Kept,
+    digests,
+    entries,
+    lines,
+    signed,
+)
 from gatesh.evidence.signatures import Signatures
 from gatesh.evidence.story import Entry
+from gatesh.keys import sshsig
 from gatesh.ledger import cosign
 from gatesh.ledger.checks import Checks
 from gatesh.ledger.cosign import Cosigned, WitnessKey
@@ -38,6 +51,7 @@ class Checked:
     signatures: int = 0
     rendered: bool = True  # whether the page was derived again
     witnesses: list[Cosigned] = field(default_factory=list)
+    maker: str | None = None  # whose key has signed it: a person on its roster, else a fingerprint
     problems: list[str] = field(default_factory=list)
 
 
@@ -69,6 +83,7 @@ def check(report: Path, key: Key, checks: Checks, witnesses: Iterable[WitnessKey
     found = Checked(meta, rendered=meta.get("by") == MADE_BY)
     try:
         _check_sums(report, found)
+        _check_maker(report, found)
         head = _check_span(report, key, found)
         for witness in witnesses:
             _check_witness(report, key, witness, head, found)
@@ -95,6 +110,21 @@ def _check_sums(report: Path, found: Checked) -> None:
             found.problems.append(f"{name} is no part of the report")
         elif listed[name] != there[name]:
             found.problems.append(f"{name} was changed after the report was made")
+
+
+def _check_maker(report: Path, found: Checked) -> None:
+    """Who vouches for what does not follow from the entries, if anybody does."""
+    signature = report / SIGNATURE
+    if not signature.exists():
+        return
+    try:
+        public = sshsig.verify(signature.read_bytes(), (report / SUMS).read_bytes(), NAMESPACE)
+    except Refused as problem:
+        found.problems.append(f"{SIGNATURE}: {problem}")
+        return
+    rosters = [one for one in entries(report) if one["type"] == "roster.loaded"]
+    person = Roster.from_document(rosters[-1]).owner_of(public) if rosters else None
+    found.maker = f"{person}, {public.fingerprint}" if person else public.fingerprint
 
 
 def _check_witness(report: Path, key: Key, witness: WitnessKey, head: Head, found: Checked) -> None:

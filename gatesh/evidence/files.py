@@ -15,6 +15,8 @@ from gatesh.ledger import entry
 MADE_BY: Final = f"gatesh {__version__}"
 TYPE: Final = "gatesh/report/v1"
 SUMS: Final = "SHA256SUMS"
+SIGNATURE: Final = "SHA256SUMS.sig"
+NAMESPACE: Final = "report.v1@gatesh"  # of that signature, an SSHSIG
 _LARGEST: Final = 1 << 31
 
 
@@ -56,13 +58,13 @@ def entries(report: Path) -> Iterator[Entry]:
 
 
 def digests(report: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file but the list itself; a link is not followed."""
+    """Return the SHA-256 of every file but the list and its signature; no link is followed."""
     found = {}
     for above, _, names in os.walk(report):
         for name in names:
             path = Path(above) / name
             relative = str(path.relative_to(report))
-            if relative == SUMS:
+            if relative in (SUMS, SIGNATURE):
                 continue
             if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
                 found[relative] = "not a plain file"

@@ -9,6 +9,7 @@
     blobs/<sha256>       requests, decisions, signatures; transcripts of the samples
     commands.csv, commands.jsonl, decisions.csv, report.html     derived from these
     SHA256SUMS           of every file, for `sha256sum -c`
+    SHA256SUMS.sig       who vouches for what cannot be derived, if anybody has signed
 
 Nothing of it needs to be believed but the log's key: the check computes the root,
 verifies the signatures and derives the tables and the page again.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +30,7 @@ from typing import Any, Final
 from gatesh import document
 from gatesh.errors import NotFound, UsageError
 from gatesh.evidence.derive import Period, derive, tell
-from gatesh.evidence.files import MADE_BY, SUMS, TYPE, Kept, digests, entries, signed
+from gatesh.evidence.files import MADE_BY, SIGNATURE, SUMS, TYPE, Kept, digests, entries, signed
 from gatesh.evidence.story import Command
 from gatesh.ledger import entry, note
 from gatesh.ledger.blobs import Blobs
@@ -37,6 +38,7 @@ from gatesh.ledger.prover import Prover
 from gatesh.ledger.transcripts import explained
 
 SAMPLES: Final = 25
+Sign = Callable[[bytes], bytes]
 _CONTEXT: Final = ("policy.loaded", "roster.loaded")
 
 
@@ -60,10 +62,12 @@ def make(
     now: datetime,
     audit: Mapping[str, Any],
     log: str = "ledger",
+    sign: Sign | None = None,
 ) -> dict[str, Any]:
     """Write the report of *start* … *end* into the new directory *out*; return `report.json`.
 
-    *audit* is the document of an audit of the same log, *log* its directory.  Raises
+    *audit* is the document of an audit of the same log, *log* its directory.  *sign*
+    returns the SSHSIG of its maker.  Raises
     `UsageError` when *out* is there, `Tampered` when the log does not have the root that
     was signed.
     """
@@ -77,11 +81,14 @@ def make(
         raise UsageError(f"{out} cannot be made: {problem.strerror}") from None
     try:
         with closing(Prover(state / log)) as prover:
-            return _make(
+            made = _make(
                 prover, state, out, document.stamp(start), document.stamp(end),
                 {"made": document.stamp(now, micros=False), "by": MADE_BY, "samples": samples,
                  "audit": _about(audit, log)},
             )  # fmt: skip
+        if sign is not None:
+            (out / SIGNATURE).write_bytes(sign((out / SUMS).read_bytes()))
+        return made
     except BaseException:
         shutil.rmtree(out)
         raise

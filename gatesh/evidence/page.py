@@ -270,6 +270,8 @@ def _checking(meta: Mapping[str, Any]) -> str:
     return (
         "<section><h2>Checking this report</h2><pre>sha256sum -c SHA256SUMS"
         "                        # these are the files that were made\n"
+        "ssh-keygen -Y check-novalidate -n report.v1@gatesh -s SHA256SUMS.sig < SHA256SUMS"
+        "   # by whom, if there is a signature\n"
         "gatesh audit check . --vkey KEY                # and they follow from proven entries</pre>"
         "<p>KEY is the log's key, from somebody you trust and not from here. The check computes the"
         " root from <code>entries.jsonl</code> and the two proofs, compares it with the signed"

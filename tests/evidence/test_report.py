@@ -70,7 +70,7 @@ def problems(report: Path, house: House) -> list[str]:
 
 def seal(report: Path) -> None:
     """Write SHA256SUMS again, as somebody who changes a report would."""
-    files = sorted(p for p in report.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
+    files = sorted(p for p in report.rglob("*") if p.is_file() and "SHA256SUMS" not in p.name)
     sums = [
         f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(report)}\n" for p in files
     ]
@@ -453,3 +453,30 @@ def test_what_one_person_started_alone_stands_out_with_who_reviewed_it(world: Wo
     key = world.state / "ledger" / "vkey"
     checked = world.gatesh("audit", "check", world.base / "late", "--vkey", key)
     assert checked.status == 0 and "and 2 signatures of" in checked.text
+
+
+def test_its_maker_vouches_for_what_cannot_be_derived(world: World):
+    """
+    That the whole log was audited is a statement of somebody: with a signature, of somebody named.
+    """
+    world.set_up().gatesh("-c", "echo one")
+    out, vkey = world.base / "q", world.state / "ledger" / "vkey"
+    days = ("--from", "yesterday", "--to", "2100-01-01")
+    made = world.gatesh("report", *days, "--out", out, "--key", world.key("bob"))
+    assert made.status == 0, made.words
+
+    checked = world.gatesh("audit", "check", out, "--vkey", vkey)
+    assert checked.status == 0
+    assert "signed by its maker: bob@example.com, SHA256:" in checked.text
+    stock = subprocess.run(
+        ["ssh-keygen", "-Y", "check-novalidate", "-n", "report.v1@gatesh", "-s", "SHA256SUMS.sig"],
+        cwd=out, input=(out / "SHA256SUMS").read_bytes(), capture_output=True,
+    )  # fmt: skip
+    assert stock.returncode == 0 and b"Good" in stock.stdout
+
+    meta = json.loads((out / "report.json").read_bytes())
+    meta["audit"]["seen_by"] = {"carol@example.com": 7}
+    (out / "report.json").write_text(json.dumps(meta))
+    seal(out)
+    forged = world.gatesh("audit", "check", out, "--vkey", vkey)
+    assert forged.status == 1 and "SHA256SUMS.sig" in forged.text
