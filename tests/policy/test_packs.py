@@ -127,6 +127,7 @@ REFUSED = {
     "nobody needed":          ("    approve: {need: {any: 0}}",        "a number of people from 1 to 99"),
     "no team needed":         ("    approve: {need: {}}",              "must map teams to head counts"),
     "an unknown assurance":   ("    approve: {assurance: hope}",       "must be one of key, presence"),
+    "a glass without limit":  ("    approve: {break_glass: true}",     "number from 1 to 9"),
     "an unknown key":         ("    whne: {user: x}",                  "did you mean `when`?"),
     "an empty when":          ("    when: {}",                         "`when` is empty"),
     "a bad variable name":    ("    when: {env: {A-B: x}}",            "which no variable is"),
