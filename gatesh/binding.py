@@ -27,12 +27,10 @@ def bind(
     salt: bytes,
     *,
     again: bool = False,
-    programs: bool = False,
 ) -> dict[str, Any]:
     """Return everything an approval is good for.
 
     The first time, files count as they were when they were judged; *again* looks anew.
-    *programs*: also the files that the line's programs are.
     """
     judged = {file.path: file for file in analysis.files}
     paths = list(judged)
@@ -49,15 +47,14 @@ def bind(
             files.append(judged[path])
         else:
             files += _look(call, path)
-    if programs:
-        search = call.env.get(b"PATH")
-        files += pathsearch.programs(
-            analysis.subjects,
-            agent=analysis.agent,
-            path=None if search is None else text_of(search),
-            cwd=str(call.cwd()["path"]),
-            identify=call.identify,
-        )
+    search = call.env.get(b"PATH")
+    files += pathsearch.programs(
+        analysis.subjects,
+        agent=analysis.agent,
+        path=None if search is None else text_of(search),
+        cwd=str(call.cwd()["path"]),
+        identify=call.identify,
+    )
     kept = {n: v for n, v in call.env.items() if law.config.binds(text_of(n))}
     return {
         "invocation": requests.invocation_document(called),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,15 @@ class Law:
         return {"rules": self.policy.sha256, "roster": self.roster.sha256}
 
 
+class Environment(dict[bytes, bytes]):
+    """The variables of a call; not to be changed, since calls with the same ones share it."""
+
+    @functools.cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The same as text."""
+        return {text_of(name): text_of(value) for name, value in self.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Stdin:
     """What the caller's standard input is; `text` reads it all when commands come from there."""
@@ -49,7 +59,7 @@ class Call:
     """One call as it arrived.  `cwd` and `read` look again each time they are called."""
 
     argv: tuple[bytes, ...]
-    env: Mapping[bytes, bytes]
+    env: Environment
     requester: Requester
     host: str
     stdin: Stdin
@@ -82,7 +92,7 @@ class Call:
             cwd=cwd,
             real_cwd=self.real(cwd),
             host=self.host,
-            env={text_of(name): text_of(value) for name, value in self.env.items()},
+            env=self.env.texts,
         )
 
 

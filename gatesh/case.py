@@ -28,7 +28,7 @@ class Case:
     analysis: Analysis
     judgement: Judgement
     law: Law
-    bound: Mapping[str, Any]  # the fields that make the match digest
+    bound: Mapping[str, Any]  # the fields that make the match digest, when it needs approval
     stdin: Mapping[str, Any]
     missing: str | None = None  # the script file that is not there
     within: str | None = None  # the running command that this call comes from
@@ -52,7 +52,7 @@ class Case:
 
     def changed(self, law: Law, salt: bytes) -> list[str]:
         """Return what is no longer as it was judged; looks again at everything outside."""
-        now = bind(self.call, self.invocation, self.analysis, law, salt, again=True, programs=True)
+        now = bind(self.call, self.invocation, self.analysis, law, salt, again=True)
         names = [name for name, value in self.bound.items() if now[name] != value]
         if self.invocation.mode is Mode.FILE and self._script_again() != self.script:
             names.append("script")
@@ -70,6 +70,12 @@ class Case:
 
 def consider(call: Call, law: Law, salt: bytes) -> Case:
     """Take *call* apart and judge it.  Reads files; changes nothing."""
+    here = call.cwd()  # one place for all of it
+    case = _considered(replace(call, cwd=lambda: here), law, salt)
+    return replace(case, call=call)  # to look again
+
+
+def _considered(call: Call, law: Law, salt: bytes) -> Case:
     zero, *arguments = call.argv
     called = invocation.parse(zero, arguments, stdin_is_tty=call.stdin.kind == "tty")
     script, stdin, missing = b"", stdin_document(call.stdin), None
@@ -105,9 +111,9 @@ def consider(call: Call, law: Law, salt: bytes) -> Case:
         and call.refused(law.config.shells[called.name], called.options, script)
     ):
         judgement = replace(judgement, verdict=Verdict.ALLOW)  # to print its own complaint
-    programs = judgement.verdict is Verdict.APPROVE  # to read them all is worth it for these
-    bound = bind(call, called, analysis, law, salt, programs=programs)
-    if programs and called.mode is not Mode.STDIN:
+    asked = judgement.verdict is Verdict.APPROVE  # to look at all of it is worth it for these
+    bound = bind(call, called, analysis, law, salt) if asked else {"cwd": call.cwd()}
+    if asked and called.mode is not Mode.STDIN:
         stdin = stdin_read(call.stdin)  # for all others it is not worth reading
     return Case(
         call,

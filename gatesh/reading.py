@@ -59,7 +59,7 @@ def analysis(call: Call, called: Invocation, script: bytes) -> Analysis:
     )
     context = Context(
         cwd=str(call.cwd()["path"]),
-        env={text_of(name): text_of(value) for name, value in call.env.items()},
+        env=call.env.texts,
         read=call.read,
         zero=text_of(called.zero or b"bash"),
         positionals=tuple(text_of(word) for word in called.positionals),

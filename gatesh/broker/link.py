@@ -211,15 +211,14 @@ class Link:
         if plan.copy is not None:
             argv = (argv[0], *plan.copy.argv(_keep(place, plan.copy)))
         began = time.monotonic()
-        self.start(places, plan.path, list(argv), fds, relays)
+        self.start(places, plan.path, list(argv), fds, [])
         how, value, why = self._until_end(relays, recorder)
         seconds = time.monotonic() - began
         if self.screen >= 0:  # the terminal that never came
             os.close(self.screen)
             self.screen = -1
         drained = [relay.drain() for relay in relays]
-        with self.blobs.batch() as batch:
-            streams = recorder.finish(batch.adopt, batch.put)
+        streams = self._blobs_of(recorder)
         if plan.copy is not None:
             shutil.rmtree(place, ignore_errors=True)
         self.let_go(relays, recorder, late, over=all(drained))
@@ -318,11 +317,39 @@ class Link:
     def _until_end(
         self, relays: list[Relay], recorder: Recorder
     ) -> tuple[int | None, int, str | None]:
-        """Return (how, value, why) of the shell's end."""
-        while True:
-            ended = self.hear(relays, recorder)
-            if ended is not None:
-                return ended
+        """Return (how, value, why) of the shell's end.  Relays what it prints, once it does."""
+        try:
+            while True:
+                self._listen(relays)
+                ended = self.hear(relays, recorder)
+                if ended is not None:
+                    return ended
+        except BaseException:
+            for relay in relays:
+                if not relay.begun:
+                    relay.start()  # it gives its descriptors back when the command is gone
+            raise
+
+    def _listen(self, relays: list[Relay]) -> None:
+        """Return when the client has something to say; start what has something to pass on.
+
+        Most of what agents run is silent on one stream or on both: no thread waits for those.
+        """
+        silent = {relay.source: relay for relay in relays if not relay.begun}
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        for source in silent:
+            poll.register(source, select.POLLIN)
+        while silent:
+            for fd, event in poll.poll():
+                if fd not in silent:
+                    return
+                poll.unregister(fd)
+                relay = silent.pop(fd)
+                if event & select.POLLIN:
+                    relay.start()
+                else:
+                    relay.drain()  # closed on the other side: so it is on the caller's at once
 
     def hear(
         self, relays: list[Relay], recorder: Recorder
@@ -388,6 +415,13 @@ class Link:
         self.shell = -1
         return SIGNAL, KILL, "the client was killed"
 
+    def _blobs_of(self, recorder: Recorder) -> dict[str, Any]:
+        """Make what was recorded blobs; return the `streams` of the entry."""
+        if not recorder.streams:
+            return {}
+        with self.blobs.batch() as batch:
+            return recorder.finish(batch.adopt, batch.put)
+
     def _await_children(
         self,
         relays: list[Relay],
@@ -396,8 +430,7 @@ class Link:
     ) -> None:
         for relay in relays:
             relay.ended.wait()
-        with self.blobs.batch() as batch:
-            streams = recorder.finish(batch.adopt, batch.put)
+        streams = self._blobs_of(recorder)
         recorder.discard()
         if streams:
             late(streams)

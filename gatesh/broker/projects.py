@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
 import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
+from gatesh.broker.surroundings import home_of
 from gatesh.call import Project
 from gatesh.errors import ConfigError
 from gatesh.policy.engine import Policy
@@ -67,15 +67,7 @@ def added(policy: Policy, cwd: str, uid: int) -> Policy:
 
 
 def _layers(cwds: Iterable[str], uid: int) -> list[Layer]:
-    return [Layer("project", path) for path in places(cwds, _home(uid))]
-
-
-def _home(uid: int) -> str | None:
-    """Return the home of the account, which no environment can move."""
-    try:
-        return pwd.getpwuid(uid).pw_dir
-    except KeyError:
-        return None
+    return [Layer("project", path) for path in places(cwds, home_of(uid))]
 
 
 def places(cwds: Iterable[str], home: str | None) -> list[Path]:
@@ -89,17 +81,19 @@ def places(cwds: Iterable[str], home: str | None) -> list[Path]:
     for start in dict.fromkeys(starts):
         if not start.startswith("/"):
             continue
-        for directory in (Path(start), *Path(start).parents):
-            if str(directory) in ("/", home):
-                break
+        directory = str(Path(start))
+        while directory not in ("/", "", home):
+            place = f"{directory}/{PLACE}"
             try:
                 if os.stat(directory).st_mode & (stat.S_IWOTH | stat.S_ISVTX) == _EVERYBODYS:
                     break  # /tmp and the like
-                status = os.stat(directory / PLACE)
+                status = os.stat(place)
             except OSError:
-                continue  # not there, or closed to the broker
-            if stat.S_ISDIR(status.st_mode):
-                found.setdefault((status.st_dev, status.st_ino), directory / PLACE)
+                pass  # not there, or closed to the broker
+            else:
+                if stat.S_ISDIR(status.st_mode):
+                    found.setdefault((status.st_dev, status.st_ino), Path(place))
+            directory = directory.rpartition("/")[0]
     return list(found.values())
 
 

@@ -1,6 +1,6 @@
 """Passing a command's output on through the descriptors its caller lent, recording it first.
 
-One thread per stream and blocking writes: `O_NONBLOCK` would be set on the
+One thread per stream with output, and blocking writes: `O_NONBLOCK` would be set on the
 caller's own description of the file, and a reader that has stopped reading must
 hold up this command and no other.
 
@@ -19,6 +19,7 @@ import termios
 import threading
 from collections.abc import Callable
 
+from gatesh.broker import hands
 from gatesh.transcript.recorder import Recorder
 
 CHUNK = 1 << 16
@@ -28,6 +29,8 @@ ROOM = 1 << 20  # what a pipe may hold, asked for once it has been full
 class Relay:
     """One pipe, or one terminal, from the command to one descriptor of the caller.
 
+    One thread starts and drains it, at any time when there is something to pass on: before
+    `start` nobody reads.
     A terminal is given as *source*, its master; *lifeline* is closed with it.
     """
 
@@ -54,17 +57,20 @@ class Relay:
         self.busy = threading.Lock()
         self.ended = threading.Event()
         self.roomy = False
-        self.thread = threading.Thread(target=self._pump, name=f"relay-{letter}", daemon=True)
+        self.begun = False
+        self.pump = 0  # the thread that reads, and holds `busy` when it writes
 
     def start(self) -> None:
         """Begin to pass on.  The broker's copy of the inlet must be closed by then."""
-        self.thread.start()
+        self.begun = True
+        hands.do(self._pump)
 
     def close_inlet(self) -> None:
         """Close our end of what the command writes to; its own copies keep the pipe open."""
         os.close(self.inlet)
 
     def _pump(self) -> None:
+        self.pump = threading.get_ident()
         wait = select.poll()
         wait.register(self.source, select.POLLIN)
         buffer = memoryview(bytearray(CHUNK))  # the recorder has a larger one for long streams
@@ -91,11 +97,14 @@ class Relay:
                     self._make_room()
         finally:
             with self.busy:  # or `drain` could look at a number that is another's by now
-                os.close(self.source)
-                os.close(self.sink)
-                if self.lifeline is not None:
-                    os.close(self.lifeline)
-                self.ended.set()
+                self._end()
+
+    def _end(self) -> None:
+        os.close(self.source)
+        os.close(self.sink)
+        if self.lifeline is not None:
+            os.close(self.lifeline)
+        self.ended.set()
 
     def _pass_on(self, data: memoryview) -> bool:
         """Record *data*, then write it; False when nobody can be written to any more."""
@@ -132,7 +141,7 @@ class Relay:
 
     def tell(self, data: bytes) -> None:
         """Show *data* without recording it: the record is what has just broken."""
-        own = threading.current_thread() is self.thread  # which holds `busy` already
+        own = threading.get_ident() == self.pump  # which holds `busy` already
         if not own and not self.busy.acquire(timeout=0.2):
             return  # its reader has stopped reading
         try:
@@ -159,6 +168,14 @@ class Relay:
         """
         look = select.poll()
         until = None
+        if not self.begun:
+            look.register(self.source, select.POLLIN)
+            if look.poll(0) == [(self.source, select.POLLHUP)]:
+                with self.busy:
+                    self.begun = True
+                    self._end()  # nobody has written anything, and nobody will
+                return True
+            self.start()
         while not self.ended.is_set():
             with self.busy:
                 if self.ended.is_set():

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from gatesh import wire, words
-from gatesh.broker import incoming
+from gatesh.broker import hands, incoming
 from gatesh.broker.desk import Desk
 from gatesh.broker.link import Link
 from gatesh.broker.proposals import Proposals
@@ -82,7 +82,7 @@ class Server:
             if problem.errno in (errno.EMFILE, errno.ENFILE):
                 time.sleep(0.05)  # out of descriptors: let some callers finish first
             return
-        threading.Thread(target=self._serve_one, args=(sock,), daemon=True).start()
+        hands.do(self._serve_one, sock)
 
     def _serve_one(self, sock: socket.socket) -> None:
         with sock:

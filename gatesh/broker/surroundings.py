@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import socket
+import stat
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 MAX_ANCESTRY = 16
+REMEMBERED_S = 1.0  # for so long an account keeps its name: it is asked for again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +38,42 @@ def peer_of(sock: socket.socket) -> Peer:
 
 def user_name(uid: int) -> str:
     """Return the name of account *uid*, or its number when it has none."""
+    return _account(uid, int(time.monotonic() / REMEMBERED_S))[0]
+
+
+def home_of(uid: int) -> str | None:
+    """Return the home of account *uid*, which no environment can move."""
+    return _account(uid, int(time.monotonic() / REMEMBERED_S))[1]
+
+
+@functools.lru_cache(maxsize=64)
+def _account(uid: int, _moment: int) -> tuple[str, str | None]:
     try:
-        return pwd.getpwuid(uid).pw_name
+        found = pwd.getpwuid(uid)
     except KeyError:
-        return str(uid)
+        return str(uid), None
+    return found.pw_name, found.pw_dir
 
 
-def parent(pid: int) -> tuple[int, str] | None:
-    """Return (parent's pid, this process's name), or None when it is gone."""
+def _stat(pid: int) -> tuple[str, list[bytes]] | None:
+    """Return (name, the fields behind it) of process *pid*, or None when it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(fd, 4096)  # one read takes it whole, or none
+        finally:
+            os.close(fd)
     except OSError:
         return None
     # The name stands in parentheses and may itself contain `) `.
     name, _, rest = text[text.index(b"(") + 1 :].rpartition(b") ")
-    return int(rest.split()[1]), name.decode("utf-8", "replace")
+    return name.decode("utf-8", "replace"), rest.split()
+
+
+def parent(pid: int) -> tuple[int, str] | None:
+    """Return (parent's pid, this process's name), or None when it is gone."""
+    found = _stat(pid)
+    return (int(found[1][1]), found[0]) if found else None
 
 
 _SHELLS = frozenset(["bash", "sh", "dash", "zsh", "ksh", "fish", "busybox"])
@@ -57,11 +81,8 @@ _SHELLS = frozenset(["bash", "sh", "dash", "zsh", "ksh", "fish", "busybox"])
 
 def began(pid: int) -> int | None:
     """Return when *pid* was started, in ticks since boot; with it a pid names one process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b") ")[2].split()[19])
-    except OSError:
-        return None
+    found = _stat(pid)
+    return int(found[1][19]) if found else None
 
 
 def starter(chain: tuple[tuple[int, str], ...]) -> tuple[int, int] | None:
@@ -170,19 +191,30 @@ def same_description(one: int, other: int) -> bool:
     Where kcmp is not allowed, the same inode must do: callers that open a file
     twice for output and output over itself are rarer than `2>&1`.
     """
-    import ctypes
-    import platform
-
-    number = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
-    if number is not None:
+    if (kcmp := _kcmp()) is not None:
         own = os.getpid()
-        result = ctypes.CDLL(None, use_errno=True).syscall(number, own, own, 0, one, other)
+        result = kcmp(own, own, 0, one, other)
         if result in (0, 1, 2, 3):
-            return bool(result == 0)
+            return result == 0
     a, b = os.fstat(one), os.fstat(other)
     return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 
 
+@functools.cache
+def _kcmp() -> Callable[..., int] | None:
+    import ctypes
+    import platform
+
+    number = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+    if number is None:
+        return None
+    return functools.partial(ctypes.CDLL(None, use_errno=True).syscall, number)
+
+
+NULL = os.makedev(1, 3)  # /dev/null, on every Linux
+
+
 def is_null(fd: int) -> bool:
     """Tell whether *fd* is /dev/null."""
-    return os.fstat(fd).st_rdev == os.stat("/dev/null").st_rdev
+    found = os.fstat(fd)
+    return found.st_rdev == NULL and stat.S_ISCHR(found.st_mode)

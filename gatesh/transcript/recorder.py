@@ -172,6 +172,7 @@ class Recorder:
         self.clock = clock
         self.began = clock()
         self.lock = threading.Lock()
+        self.made = False  # the directory
         self.streams: dict[str, _Stream] = {}
         self.timing: _Stream | None = None
         self.last: tuple[float, str, int] | None = None
@@ -183,6 +184,7 @@ class Recorder:
             if stream is None:
                 # Made with the first byte: most of what agents run prints on one stream or none.
                 self.directory.mkdir(mode=0o700, exist_ok=True)
+                self.made = True
                 path = self.directory / NAMES[letter]
                 stream = self.streams[letter] = _Stream(path, self.limits)
             stream.write(data)
@@ -235,6 +237,8 @@ class Recorder:
 
     def discard(self) -> None:
         """Remove the directory, which `finish` has left empty, if it was ever made."""
+        if not self.made:
+            return
         try:
             self.directory.rmdir()
         except OSError:

@@ -9,7 +9,7 @@ import pytest
 
 from gatesh.approval.roster import Roster
 from gatesh.bridge import bash_env
-from gatesh.call import Call, Law, Stdin
+from gatesh.call import Call, Environment, Law, Stdin
 from gatesh.case import consider
 from gatesh.config import Config, shipped_rules
 from gatesh.model import Requester, Verdict
@@ -48,7 +48,7 @@ def judge(law):
     def judge(*arguments, files=None, env=None):
         call = Call(
             argv=(b"bash", *(a.encode() for a in arguments)),
-            env={**ENV, **(env or {})},
+            env=Environment({**ENV, **(env or {})}),
             requester=Requester(uid=1000, gid=1000, pid=1, user="me"),
             host="here",
             stdin=Stdin("null", lambda: b""),
@@ -99,7 +99,7 @@ def test_a_snapshot_restores_and_is_pinned(judge):
     case = judge("-c", claude("echo hi"), files={SNAPSHOT: KEPT})
 
     assert case.judgement.verdict is Verdict.ALLOW, found(case)
-    assert [file["path"] for file in case.bound["files"]] == [SNAPSHOT]
+    assert [file.path for file in case.analysis.files] == [SNAPSHOT]
 
 
 @pytest.mark.parametrize("command", ["please apt-get remove x", "deploy"])
@@ -140,7 +140,7 @@ def test_a_probe_reads_start_up_files_as_a_login_shell_does(judge):
         files = {CHECKED: b". /home/me/.bashrc\n", "/home/me/.bashrc": rc}
         case = judge("-c", check, files=files)
         assert case.judgement.verdict is verdict
-        assert "/home/me/.bashrc" in {file["path"] for file in case.bound["files"]}
+        assert "/home/me/.bashrc" in {file.path for file in case.analysis.files}
 
 
 def test_our_own_bridge_in_bash_env_is_no_finding_and_another_is(judge):
