@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "generated.h"  /* from the Python modules, by build.py: PEOPLE, WIRE_VERSION, … */
 
@@ -56,6 +58,12 @@ struct leave { int how, value; };
 struct leave run(struct wire *, const struct plan *);
 
 _Noreturn void hand_over(int argc, char **argv);
+
+/* Not by sigprocmask and sigfillset: C libraries keep a few real-time signals to themselves. */
+static inline void set_mask(int how, const uint64_t *mask, uint64_t *before)
+{
+    syscall(SYS_rt_sigprocmask, how, mask, before, sizeof *mask);
+}
 
 #define RETRY(call) ({ __typeof__(call) r_; do r_ = (call); while (r_ == -1 && errno == EINTR); r_; })
 

@@ -50,19 +50,21 @@ static int plug(void)
 static void say(const unsigned char *text, size_t size)
 {
     static const struct timespec now;
-    sigset_t pipe, before;
+    static const uint64_t bit = 1ULL << (SIGPIPE - 1);
+    uint64_t before;
+    sigset_t pipe;
     ssize_t wrote;
 
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
-    sigprocmask(SIG_BLOCK, &pipe, &before);
+    set_mask(SIG_BLOCK, &bit, &before);
     for (; size > 0; text += wrote, size -= (size_t)wrote)
         if ((wrote = RETRY(write(2, text, size))) < 0) {
-            if (errno == EPIPE && !sigismember(&before, SIGPIPE))
+            if (errno == EPIPE && !(before & bit))
                 sigtimedwait(&pipe, NULL, &now);
             break;
         }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    set_mask(SIG_SETMASK, &before, NULL);
 }
 
 /* End the way the command ended. */

@@ -39,7 +39,7 @@
 struct start {
     const struct plan *plan;
     const int *fds;
-    sigset_t mask;  /* as we found it */
+    uint64_t mask;  /* as we found it */
     int child_was_ignored;
     pid_t parent;
 };
@@ -49,6 +49,8 @@ struct canary {
     int end;
     uint64_t early;  /* signals to the group that it told of before W had read them */
 };
+
+static const uint64_t every_signal = ~0ULL;
 
 static void close_range_(unsigned first, unsigned last)
 {
@@ -91,7 +93,7 @@ static _Noreturn void become(const struct start *start)
             dup2(start->fds[plan->place[fd] - 1], fd);
     if (start->child_was_ignored)
         signal(SIGCHLD, SIG_IGN);
-    sigprocmask(SIG_SETMASK, &start->mask, NULL);
+    set_mask(SIG_SETMASK, &start->mask, NULL);
     execve(plan->path, plan->argv, environ);
     snprintf(words, sizeof words, "gatesh: error: %s: %s\n", plan->path, strerror(errno));
     if (write(2, words, strlen(words)) < 0)
@@ -107,7 +109,7 @@ static _Noreturn void watch(int end)
     char question;
 
     close_all_but(&end, 1);
-    sigfillset(&all);
+    memset(&all, 0xff, sizeof all);
     while (RETRY(read(end, &question, 1)) == 1) {
         uint64_t seen = 0;
         for (int n; (n = sigtimedwait(&all, NULL, &now)) > 0;)
@@ -184,16 +186,15 @@ static void pass_on(int signals, struct canary *canary, pid_t shell)
 /* Stop as B has stopped: our caller sees what bash's caller would. */
 static void stop_by(int signal_)
 {
-    sigset_t it, before;
+    uint64_t but = every_signal & ~(1ULL << (signal_ - 1));
+    sigset_t it;
 
     if (sigpending(&it) == 0 && sigismember(&it, SIGCONT))
         return;  /* over already */
     signal(signal_, SIG_DFL);
     kill(getpid(), signal_);
-    sigemptyset(&it);
-    sigaddset(&it, signal_);
-    sigprocmask(SIG_UNBLOCK, &it, &before);  /* here we stand still, until somebody continues us */
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    set_mask(SIG_SETMASK, &but, NULL);  /* here we stand still, until somebody continues us */
+    set_mask(SIG_SETMASK, &every_signal, NULL);
 }
 
 /* Wait for B's end and return its wait status; pass on signals, stops, the broker's kills. */
@@ -255,14 +256,14 @@ struct leave run(struct wire *wire, const struct plan *plan)
     int signals, status;
     sigset_t all;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &start.mask);
+    memset(&all, 0xff, sizeof all);
+    set_mask(SIG_SETMASK, &every_signal, &start.mask);
     sigaction(SIGCHLD, &plain, &found);  /* ignored, it would leave nothing to wait for */
     start.child_was_ignored = found.sa_handler == SIG_IGN;
     if ((signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK)) < 0
         || (shell = spawn(&start)) < 0) {
         sigaction(SIGCHLD, &found, NULL);
-        sigprocmask(SIG_SETMASK, &start.mask, NULL);
+        set_mask(SIG_SETMASK, &start.mask, NULL);
         return (struct leave){LEAVE_NOT, 0};
     }
     tell(wire->sock, 'P', (unsigned char[]){
@@ -280,7 +281,7 @@ struct leave run(struct wire *wire, const struct plan *plan)
     /* B is gone: what came before had its effect on B, what comes now has its effect on us. */
     while (read(signals, &late, sizeof late) > 0)
         ;
-    sigprocmask(SIG_SETMASK, &start.mask, NULL);
+    set_mask(SIG_SETMASK, &start.mask, NULL);
     while (wire_receive(wire, &frame) == 1)
         if (frame.kind == 'X' && frame.size == 2) {
             leave = (struct leave){frame.body[0], frame.body[1]};

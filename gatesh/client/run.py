@@ -44,6 +44,7 @@ def run(
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ALL)
     woken, alarm = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
     watched = watch(alarm)
+    # Not by posix_spawn, which is quicker: of glibc's it leaves two signals ignored in the shell.
     shell = posix.fork()
     if shell == 0:
         become(plan, fds, environment, descriptors, ignored, watched, before)
@@ -52,15 +53,15 @@ def run(
     close_all_but({keep, woken, alarm, *canary.ends})
     _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
-    ended = _wait(sock, shell, woken, canary)
+    how, value = _wait(sock, shell, woken, canary)
     for signal in watched:
         _signal.signal(signal, _signal.SIG_DFL)  # nothing left to pass it on to: die of it
-    canary.dismiss()
-    how, value = ended
+    canary.let_go()
     send(sock, b"F", bytes([how, value]))
     while True:
         frame = receive(sock)
         if frame is None or frame[0] == b"X":
+            canary.bury()
             return leave_with(frame)
 
 
@@ -230,11 +231,19 @@ class Canary:
         self._seen.discard(signal)
         return found
 
-    def dismiss(self) -> None:
-        """Let it go; it leaves when it finds the pipe closed."""
+    def let_go(self) -> None:
+        """Let it leave: it does when it finds the pipe closed."""
         for fd in self.ends:
             posix.close(fd)
+
+    def bury(self) -> None:
+        """Wait until it has left."""
         posix.waitpid(self._pid, 0)
+
+    def dismiss(self) -> None:
+        """Let it leave, and wait for that."""
+        self.let_go()
+        self.bury()
 
 
 def close_all_but(keep: "set[int]") -> None:
