@@ -34,8 +34,11 @@ class Laws:
         """Return what a log that follows this one has to begin with."""
         return self.settled, tuple(sorted(self.digests.items()))
 
-    def roster_loaded(self, entry: Entry, *, claimed: bool) -> None:
-        """A roster; *claimed* when the entry before is the claim that carries it out."""
+    def roster_loaded(self, entry: Entry, *, claimed: bool, inherited: bool = False) -> None:
+        """A roster; *claimed* when the entry before is the claim that carries it out.
+
+        *inherited* from the log before, of which it is told who signed for it.
+        """
         said = {name: entry[name] for name in ("allowed_signers", "people")}
         made = document.sha256(document.write({**said, "type": _ROSTER_TYPE}))
         if made != entry["roster_sha256"]:
@@ -43,7 +46,9 @@ class Laws:
         self._changed(entry, ROSTER, entry["roster_sha256"], claimed)
         if not self.settled and self._settles(entry):
             self.settled = True
-            self._say(entry, "first-use", "two people by now; nobody signed for the law up to here")
+            if not inherited:
+                meaning = "two people by now; nobody signed for the law up to here"
+                self._say(entry, "first-use", meaning)
 
     def _settles(self, entry: Entry) -> bool:
         if entry.get("settled") is True:

@@ -166,7 +166,9 @@ class Lives:
         self.requests.policy = entry["policy_sha256"]
 
     def _roster_loaded(self, entry: Entry) -> None:
-        self.laws.roster_loaded(entry, claimed=self._last_type == "command.started")
+        inherited = self.predecessor is not None and not self._brokers
+        claimed = self._last_type == "command.started"
+        self.laws.roster_loaded(entry, claimed=claimed, inherited=inherited)
         if not self._brokers:
             self._first_roster, self._first_laws = entry["roster_sha256"], self.laws.all()
         self._rosters.add(entry["roster_sha256"])
