@@ -148,13 +148,14 @@ def _of(system: str | None, wanted: str) -> bool:
 
 
 def _line(command: Command) -> str:
+    agent = f"/{command.agent}" if command.agent else ""
     answers = f"  {visible(' '.join(command.by))}" if command.by else ""
     if outer := command.submitted.get("within"):
         answers += f"  (inside {show_id(outer)})"
     return (
         f"{command.t[:19].replace('T', ' ')}  {show.colour(show_id(command.id), '1')}"
         f"  {show.verdict(command.submitted['verdict'])}{command.ending:<10}"
-        f"  {visible(command.submitted['requester']['user'])}"
+        f"  {visible(command.submitted['requester']['user'] + agent)}"
         f"  {visible(command.text)}{answers}"
     )
 
