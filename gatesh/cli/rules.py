@@ -55,7 +55,9 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         typer.echo(json.dumps(rows, indent=2))
         return
     for rule in policy.rules:
-        over = f"  (overrides {visible(rule.overrides)})" if rule.overrides else ""
+        notes = [rule.layer] if rule.layer != "shipped" else []
+        notes += [f"replaces {visible(rule.overrides)}"] if rule.overrides else []
+        over = f"  ({', '.join(notes)})" if notes else ""
         typer.echo(
             f"{rendering.verdict(rule.verdict.word)} {visible(rule.id):<34}"
             f" {visible(rule.reason)}{over}"
