@@ -210,7 +210,7 @@ def _code(call: Call, how: Spec, code: Field) -> None:
         foreign_code.little(call, how.name, code, span)
         return
     f.add(Kind.CODE, code.text, span, program=call.name)
-    if not code.text and how.name in ("python", "perl", "ruby", "node", "php"):
+    if not code.text and how.name in ("python", "node", "php"):  # `perl -pe ''` is an idiom
         f.finding(findings.DYNAMIC_CODE, span, f"{call.name} is given code that is empty now")
     for hole in holes(code.value):
         origin = hole.source.origin if hole.source else frozenset()

@@ -21,6 +21,7 @@ MAX_TEXT = 64_000  # its C parser gets nothing larger
 _TRIVIAL = re.compile(
     r"""(?:[\w \t./:=@%+,~^*?!-]++|"(?:[^"$`\\]|\$[\w?])*+"|'[^']*+'|\$\w|[;&|>])*+"""
 )
+_TESTED = re.compile(r"(\[|\btest)[ \t]+(?:![ \t]+)?\Z")
 
 
 @cache
@@ -49,6 +50,9 @@ def disagreement(text: str, seen: Seen) -> tuple[int, int] | None:
             start, end = len(data[:start].decode()), len(data[:end].decode())
         if start in seen.starts or any(a <= start < b for a, b in seen.apart):
             continue
+        test = _TESTED.search(text, max(0, start - 20), start)
+        if test is not None and test.start(1) in seen.starts:
+            continue  # it takes `[ "$x" -eq 1 2>/dev/null ]` for two commands
         if text[start:end] not in RESERVED:
             return start, end
     return None
