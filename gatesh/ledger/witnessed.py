@@ -62,7 +62,7 @@ class Witnessed:
         kept = {path: directory.read(path, 1 << 20) for path, _ in directory.walk(WHERE)}
         for path, data in sorted(kept.items()):
             if data is not None and not path.endswith(".tmp"):
-                self._take(data, log, f"ledger/{path}")
+                self._take(data, log, path)
         for data in self.terms.notes:
             if log is None or cosign.is_about(data, log):
                 self._take(data, log, None)
