@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from gatesh.model import Kind
-from gatesh.syntax import downloads, outputs
+from gatesh.syntax import downloads, outputs, tables
 from gatesh.syntax.call import Call, located
 from gatesh.syntax.paths import name_of
 from gatesh.syntax.values import Field, Output
@@ -208,6 +211,21 @@ def _reader(call: Call) -> None:
             _touch(call, Kind.READ, field.text, field)
 
 
+_SED_PUTS = re.compile(
+    r"s([^\w\s\\])(?:\\.|(?!\1)[^\\])*+\1((?:\\.|(?!\1)[^\\])*+)\1|[aic]\\?\s*([^\n]+)", re.DOTALL
+)
+
+
+def _put_in(call: Call) -> Iterator[str]:
+    """Yield the lines that look like commands among those that sed puts into a file."""
+    for field in call.rest:
+        for found in _SED_PUTS.finditer(field.text[:2_000]):
+            line = (found[2] or found[3] or "").replace("\\/", "/")
+            first = line.split(None, 1)[0].rpartition("/")[2] if line.strip() else ""
+            if " " in line and (first in tables.SHADOWED or first in tables.SHELLS):
+                yield line + "\n"
+
+
 def _sed(call: Call) -> None:
     """`sed -i` writes its operands."""
     operands, seen = _operands(call, Options(frozenset("ef"), frozenset({"expression", "file"})))
@@ -217,4 +235,9 @@ def _sed(call: Call) -> None:
         operands = operands[1:]
     for field in operands:
         for path in _touch(call, Kind.WRITE, field.text, field):
-            call.f.shell.files.pop(path, None)
+            old = call.f.shell.files.get(path, Output(None, path))
+            added = "".join(_put_in(call))
+            if added and old.text is None:
+                call.f.shell.files[path] = Output(added, old.file, old.origin)
+            elif not added or old.text is not None:
+                call.f.shell.files.pop(path, None)

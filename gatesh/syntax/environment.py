@@ -13,6 +13,8 @@ from gatesh.syntax.values import Array, Choice, render
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
+# What a sourced file sets of these stays for every program of the line.
+_LOADED_ANYWHERE = frozenset("BASH_ENV LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES PERL5OPT".split())
 _SHARED = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)/?|\.|")
 _RISKY_SSH = "ProxyCommand|LocalCommand|KnownHostsCommand|PermitLocalCommand|Match"
 _PLAIN_SSH = re.compile(
@@ -68,7 +70,9 @@ def _code(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
     harmless = tables.CODE_VARIABLES[name]
     if text == "" or re.fullmatch(harmless, text, re.DOTALL):
         return
-    f.finding(findings.CODE_IN_ENV, span, f"{name}={text} makes programs load code")
+    sourced = bool(f.frame.inside) and f.frame.inside[-1].startswith(("source ", "BASH_ENV"))
+    loud = sourced and name in _LOADED_ANYWHERE
+    f.finding(findings.CODE_IN_ENV, span, f"{name}={text} makes programs load code", loud=loud)
     if name in ("BASH_ENV", "ENV") and text.startswith("/"):
         content = read_code(f, text, span)
         if content is not None:

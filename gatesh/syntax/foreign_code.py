@@ -41,7 +41,7 @@ _AWK_LITERAL = re.compile(
 _AWK_READS = re.compile(r"([\w$)\]]{1,60})\s*\|&?\s*getline")
 _SED_RUNS = re.compile(
     r"(?:^|[;{}\n]|[0-9$/!])\s*e(?:\s+(?P<code>[^\n;}]*)|\s*$)"
-    r"|s(?P<d>[^\w\s\\])(?:(?!(?P=d)).)*(?P=d)(?:(?!(?P=d)).)*(?P=d)[gpiImM0-9]*e",
+    r"|s(?P<d>[^\w\s\\])(?:\\.|(?!(?P=d))[^\\])*+(?P=d)(?:\\.|(?!(?P=d))[^\\])*+(?P=d)[gpiImM0-9]*e",
     re.MULTILINE,
 )
 _BUILDS_CODE = frozenset({"python", "perl", "ruby", "node", "php"})
@@ -290,7 +290,7 @@ def _words_after(call: Call, option: str) -> list[str]:
 
 _SED_FILE = re.compile(
     r"(?:^|[;{}\n]|[0-9$/!~])\s*([wWrR])\s+([^\s;}]+)"
-    r"|s([^\w\s\\])(?:(?!\3).)*\3(?:(?!\3).)*\3[gpiImMe0-9]*w\s+(\S+)"
+    r"|s([^\w\s\\])(?:\\.|(?!\3)[^\\])*+\3(?:\\.|(?!\3)[^\\])*+\3[gpiImMe0-9]*w\s+(\S+)"
 )
 
 

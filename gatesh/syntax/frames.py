@@ -63,10 +63,13 @@ class Marks:
         frame = self.frame
         self.collector.add((kind, text, frame.fixed or span, also, frame.inside, program, detail))
 
-    def finding(self, word: str, span: tuple[int, int], detail: str) -> None:
-        """Add a finding.  In a script file, what is merely unknown is one quiet finding a file."""
+    def finding(self, word: str, span: tuple[int, int], detail: str, *, loud: bool = False) -> None:
+        """Add a finding.  In a script file, what is merely unknown is one quiet finding a file.
+
+        Unless it is *loud*: what a file leaves behind for the commands after it.
+        """
         file = self.frame.file
-        if file and word not in (findings.CODE_FROM_DATA, findings.DECODED_CODE):
+        if file and not loud and word not in (findings.CODE_FROM_DATA, findings.DECODED_CODE):
             word, detail = findings.UNSURE_FILE, f"{file}: {word}"
         self.add(Kind.FINDING, word, span, detail=detail)
 
