@@ -37,7 +37,7 @@ log = logging.getLogger("gatesh.broker")
 
 ANSWER_S: Final = 10.0  # a witness that takes longer has failed
 FIRST_S, LONGEST_S = 1.0, 300.0  # between two tries, doubled each time
-FAREWELL_S: Final = 5.0  # for the last head, when the broker stops
+FAREWELL_S: Final = 10.0  # for the last head, when the broker has stopped; nobody waits for it
 _LOOK_S: Final = 0.5
 _STEP_S: Final = 0.02
 _LARGEST: Final = 1 << 16  # of an answer
