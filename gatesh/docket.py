@@ -232,14 +232,18 @@ class Docket:
         asked can run the command again, which asks anew.
         """
         with self.turn:
-            now = self.clock()
             with self.lock:
-                still = [state.at(now) for state in self.states.open()]
-            how = {"approved": "lapsed", "expired": "expired", "lapsed": "lapsed"}
-            ended = [over(state, how.get(state.state, "cancelled"), why) for state in still]
+                ended = self.endings(why)
             if ended:
                 self.ledger.append(ended)
-            return [state.id for state in still]
+            return [entry["id"] for entry in ended]
+
+    def endings(self, why: str) -> list[dict[str, Any]]:
+        """Return the entries that would end every open request; `lock` must be held."""
+        now = self.clock()
+        how = {"approved": "lapsed", "expired": "expired", "lapsed": "lapsed"}
+        still = (state.at(now) for state in self.states.open())
+        return [over(state, how.get(state.state, "cancelled"), why) for state in still]
 
     def observe(self, entries: list[dict[str, Any]]) -> None:
         """Fold durable entries into the states, in their order, and wake whom they concern."""

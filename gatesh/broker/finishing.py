@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gatesh.broker.logs import WHY
 from gatesh.broker.surroundings import Peer
 from gatesh.errors import LedgerError, Refused
 from gatesh.gate import Gate
 from gatesh.model import show_id
 
 PATIENCE_S = 5.0  # for a command that was being started at this moment
-WHY = "the log was closed"
 
 Entry = Mapping[str, Any]
 

@@ -265,22 +265,27 @@ def _settle_losses(docket: Docket, running: Path) -> None:
 
 def _farewell(docket: Docket, closed: Mapping[str, Any] | None) -> None:
     """Say that this broker stops, and with *closed* that the log is finished."""
-    try:
-        with docket.lock:
-            unfinished = sorted(command.id for command in docket.states.unfinished())
+
+    def ending() -> list[Mapping[str, Any]]:
         # Nothing comes behind it: a thread that is late finds the log closed.
-        docket.ledger.close(
-            {
-                "type": "broker.stopped",
-                "version": __version__,
-                "boot_id": docket.boot_id,
-                "pid": os.getpid(),
-                "clean": True,
-                "open": [state.id for state in docket.states.open()],
-                "running": unfinished,
-            },
-            *([closed] if closed else []),
-        )
+        entries = logs.loose_ends(docket) if closed else []
+        ended = {entry["id"] for entry in entries}
+        with docket.lock:
+            still = [state.id for state in docket.states.open() if state.id not in ended]
+            running = {command.id for command in docket.states.unfinished()} - ended
+        stopped = {
+            "type": "broker.stopped",
+            "version": __version__,
+            "boot_id": docket.boot_id,
+            "pid": os.getpid(),
+            "clean": True,
+            "open": still,
+            "running": sorted(running),
+        }
+        return [*entries, stopped, *([closed] if closed else [])]
+
+    try:
+        docket.ledger.close(ending=ending)
     except LedgerError as problem:
         log.error("the log failed: %s", problem)
 

@@ -14,12 +14,15 @@ from typing import Any
 
 from gatesh.broker import surroundings
 from gatesh.config import Config, Places
+from gatesh.docket import Docket
 from gatesh.errors import KeyTrouble
 from gatesh.keys.logkey import LogKey
 from gatesh.ledger import succession
 from gatesh.ledger.store import Ledger
 
 log = logging.getLogger("gatesh.broker")
+
+WHY = "the log was closed"
 
 
 def open_log(
@@ -83,3 +86,17 @@ def closing_entry(places: Places, settings: Config, key: LogKey) -> dict[str, An
         "vkey": key.vkey,
         "successor": {"origin": following.origin, "vkey": following.vkey},
     }
+
+
+def loose_ends(docket: Docket) -> list[dict[str, Any]]:
+    """Return the entries that end what would else be open for ever in a finished log.
+
+    There is something only when it came at the very moment of closing.
+    """
+    with docket.lock:
+        lost: list[dict[str, Any]] = [
+            {"type": "command.lost", "id": command.id, "why": "the log was closed before it began"}
+            for command in docket.states.unfinished()
+        ]
+        ended = docket.endings(WHY)
+    return [*lost, *ended]

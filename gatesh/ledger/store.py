@@ -158,25 +158,34 @@ class Ledger:
         elif written != ours:
             raise recovery.tampered("the file vkey does not hold the key of this broker")
 
-    def close(self, *last: Mapping[str, Any]) -> None:
+    def close(
+        self,
+        *last: Mapping[str, Any],
+        ending: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
+    ) -> None:
         """Let go of the log; waits for a round under way.  Closing twice is fine.
 
-        *last* are appended first, and nothing behind them: appends that wait are refused.
-        Raises what `append` does for them; the log is closed all the same.
+        *last*, or what *ending* returns when nothing can come any more, is appended first,
+        and nothing behind it: appends that wait are refused.  Raises what `append` does for
+        it; the log is closed all the same.
         """
-        job = Job([checked(fields) for fields in last])
         with self._round:
-            while not job.done:
-                self._commit([job])
-                if not job.done:  # this file is full, and the rest went to the front of the queue
-                    self._queue.remove(job)
-            self._broken = self._broken or "the log was closed by its own broker"
-            self._tiles.close()
-            self._journal.close()
-            for fd in (self._lock, self._fd):
-                if fd >= 0:
-                    os.close(fd)
-            self._lock = self._fd = -1
+            job = Job([])
+            try:
+                if self._lock >= 0:
+                    job = Job([checked(fields) for fields in (*last, *ending())])
+                while not job.done:
+                    self._commit([job])
+                    if not job.done:  # this file is full: the rest went back to the queue's front
+                        self._queue.remove(job)
+            finally:
+                self._broken = self._broken or "the log was closed by its own broker"
+                self._tiles.close()
+                self._journal.close()
+                for fd in (self._lock, self._fd):
+                    if fd >= 0:
+                        os.close(fd)
+                self._lock = self._fd = -1
         if job.failure is not None:
             raise job.failure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -503,6 +504,32 @@ def test_full_files_get_their_number_and_everything_still_holds(house: House, sm
         ledger.append([BEAT])
     assert house.codes(*heads) == set()
     assert read(house.directory)[0] == heads[-1].size + 1
+
+
+def test_the_last_words_know_everything_that_came_before_them(house: House):
+    """
+    Threads append until the very end; what is said last is made when nothing can come any more.
+    """
+    ledger = house.open()
+    stored: list[dict] = []
+
+    def write() -> None:
+        with pytest.raises(LedgerError, match="closed by its own broker"):
+            while True:
+                stored.extend(ledger.append([BEAT]))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(stored) < 20:
+        time.sleep(0.001)
+    ledger.close(ending=lambda: [{**BEAT, "said": ledger.head.size}])
+    for thread in threads:
+        thread.join()
+
+    with house.open() as again:
+        last = list(again.entries())[-1]
+    assert last["said"] == last["n"] == max(entry["n"] for entry in stored) + 1
 
 
 @pytest.mark.parametrize("size", [510, 511, 512])
