@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import shutil
 import socket
-import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gatesh import wire, words
+from gatesh.broker.lent import consume, keep, terminal
 from gatesh.broker.relay import Relay, sealed
 from gatesh.broker.session import Session
-from gatesh.broker.stopping import kill_tree
+from gatesh.broker.stopping import Command, kill_rest, kill_tree
 from gatesh.broker.surroundings import Peer, began, is_null, same_description
 from gatesh.broker.typed import Typed
-from gatesh.caller import SIGNAL, Copy, Ending, Leave, Plan
+from gatesh.caller import SIGNAL, Ending, Leave, Plan
 from gatesh.ledger.blobs import Blobs
 from gatesh.ledger.rounds import LedgerFull
 from gatesh.model import Mode
@@ -50,6 +49,7 @@ class Link:
         self.sock = sock
         self.starter = starter
         self.watched = -1  # a pidfd of the starter, once somebody waits
+        self.relays: list[Relay] = []
         self.errors: Relay | None = None  # where the command's standard error passes
         self.peer = peer
         self.lent = lent
@@ -60,6 +60,8 @@ class Link:
         self.broken: str | None = None
         self.shell = -1  # a pidfd, once the client has told us the pid
         self.shell_pid = 0
+        self.command = Command(peer.pid)
+        self.stopping = False  # somebody wants the end of all that the shell has started
         self.unseen: tuple[str, ...] = ()  # of stdout and stderr, what does not pass through us
         self.screen_class = Relay
         self.screen = -1  # where a command's new terminal is shown, until the client sends it
@@ -167,10 +169,16 @@ class Link:
         self._kill_all()
 
     def _kill_all(self) -> None:
-        """Kill the shell and all it has started."""
+        """Kill the shell and all it has started.
+
+        What it starts until its end, or has started before its client told us of it, is found
+        again when that end is reported.
+        """
+        self.stopping = True
         if self.shell >= 0 and not self._ended():
             kill_tree(self.shell_pid)
         self.kill()
+        kill_rest(self.command, lambda: False)
 
     def _ended(self) -> bool:
         """Tell whether the shell has ended: its number may be another process's then."""
@@ -201,7 +209,7 @@ class Link:
             return (Typed if typed else Session)(self, plan, plan.commands, late).run()
         recorder = Recorder(self.running / plan.id, self.limits)
         if plan.stdin is not None:
-            _consume(self.lent[0])
+            consume(self.lent[0])
         relays, places = self.pipes(recorder)
         fds = [relay.inlet for relay in relays]
         if plan.stdin is not None:
@@ -209,7 +217,7 @@ class Link:
             places[0] = len(fds)
         argv, place = plan.argv, self.running.with_name("scripts") / plan.id
         if plan.copy is not None:
-            argv = (argv[0], *plan.copy.argv(_keep(place, plan.copy)))
+            argv = (argv[0], *plan.copy.argv(keep(place, plan.copy)))
         began = time.monotonic()
         self.start(places, plan.path, list(argv), fds, [])
         how, value, why = self._until_end(relays, recorder)
@@ -259,8 +267,8 @@ class Link:
 
     def pipes(self, recorder: Recorder) -> tuple[list[Relay], list[int]]:
         """Return the relays this caller needs, and for 0, 1, 2 the place of its descriptor."""
-        relays: list[Relay] = []
-        places = self._terminal()
+        relays = self.relays = list[Relay]()
+        places, self.screen = terminal(self.lent)
         out, err = self.lent[1], self.lent[2]
         for target, fd, letter in ((1, out, "o"), (2, err, "e")):
             if fd is None or is_null(fd):
@@ -273,28 +281,12 @@ class Link:
                 places[2] = places[1]  # `2>&1`: two pipes would lose the order
                 continue
             relays.append(Relay(letter, os.dup(fd), recorder, self._cannot_record))
+            self.command.pipes.add(os.fstat(relays[-1].source).st_ino)
             places[target] = len(relays)
         if 0 < places[2] <= len(relays):
             self.errors = relays[places[2] - 1]
         self.close()  # ours alone now: with our copy kept, a reader would never see the end
         return relays, places
-
-    def _terminal(self) -> list[int]:
-        """Return the places of descriptors 0, 1 and 2 that are the caller's terminal.
-
-        Several of them are one terminal, or the others are treated as files.
-        """
-        places = [0, 0, 0]
-        found = [fd for fd in self.lent if fd is not None and os.isatty(fd)]
-        if not found:
-            return places
-        device = os.fstat(found[0]).st_rdev
-        ours = [fd for fd in found if os.fstat(fd).st_rdev == device]
-        for target, fd in enumerate(self.lent):
-            if fd in ours:
-                places[target] = wire.TERMINAL
-        self.screen = _to_write(ours)
-        return places
 
     def _show(self, fds: list[int], relays: list[Relay], recorder: Recorder) -> None:
         """Begin to pass on what appears on the command's terminal, once."""
@@ -302,6 +294,7 @@ class Link:
             for fd in fds:
                 os.close(fd)
             return
+        self.command.shown_on(fds[0])
         relay = self.screen_class("t", self.screen, recorder, self._cannot_record, *fds)
         self.screen = -1
         self.errors = relay
@@ -313,6 +306,8 @@ class Link:
         if self.errors is not None:  # the client has given its own copy away by now
             self.errors.tell(words.unrecorded(self.broken).encode())
         self._kill_all()
+        for relay in self.relays:  # whom we could not kill must not keep the caller waiting
+            relay.silence()
 
     def _until_end(
         self, relays: list[Relay], recorder: Recorder
@@ -355,6 +350,16 @@ class Link:
         self, relays: list[Relay], recorder: Recorder
     ) -> tuple[int | None, int, str | None] | None:
         """Take one frame from the client; return (how, value, why) if the shell has ended."""
+        ended = self._hear(relays, recorder)
+        if ended is not None:
+            if self.stopping:
+                kill_rest(self.command, lambda: any(relay.held() for relay in self.relays))
+            self.command.terminal = 0  # the number may be another session's from now on
+        return ended
+
+    def _hear(
+        self, relays: list[Relay], recorder: Recorder
+    ) -> tuple[int | None, int, str | None] | None:
         try:
             frame = wire.receive(self.sock)
         except (OSError, wire.WireError):
@@ -434,30 +439,3 @@ class Link:
         recorder.discard()
         if streams:
             late(streams)
-
-
-def _keep(place: Path, copy: Copy) -> bytes:
-    """Write the script below *place*, readable for the shell alone, and return its path."""
-    place.mkdir(mode=0o700, parents=True)
-    path = os.fsencode(place / os.fsdecode(copy.name))
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-    with os.fdopen(fd, "wb") as file:
-        file.write(copy.data)
-    return path
-
-
-def _to_write(fds: list[int]) -> int:
-    """Return a new descriptor for writing to the terminal that *fds* are open on."""
-    for fd in reversed(fds):
-        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
-            return os.dup(fd)
-    try:  # standard input alone is the terminal: typed characters are still echoed there
-        return os.open(f"/proc/self/fd/{fds[0]}", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-
-
-def _consume(fd: int | None) -> None:
-    """Leave a file that commands were read from at its end, where bash leaves it."""
-    if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode):
-        os.lseek(fd, 0, os.SEEK_END)

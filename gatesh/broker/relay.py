@@ -153,6 +153,33 @@ class Relay:
             if not own:
                 self.busy.release()
 
+    def silence(self) -> None:
+        """Show nothing any more, so that the caller sees the end whoever still writes."""
+        own = threading.get_ident() == self.pump  # which holds `busy` already
+        if not own and not self.busy.acquire(timeout=0.2):
+            return  # its reader has stopped reading: nobody waits for the end
+        try:
+            if not self.ended.is_set():
+                null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+                os.dup2(null, self.sink, inheritable=False)
+                os.close(null)
+        finally:
+            if not own:
+                self.busy.release()
+
+    def held(self) -> bool:
+        """Tell whether somebody can still write to what is passed on here, as far as is known."""
+        if not self.busy.acquire(timeout=0.2):
+            return True
+        try:
+            if self.ended.is_set():
+                return False
+            look = select.poll()
+            look.register(self.source, 0)
+            return not any(event & select.POLLHUP for _, event in look.poll(0))
+        finally:
+            self.busy.release()
+
     def _make_room(self) -> None:
         self.roomy = True
         try:

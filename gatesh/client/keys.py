@@ -56,7 +56,7 @@ class Keys:
         termios.tcsetattr(self.master, termios.TCSANOW, self.given)
         ioctl(self.master, termios.TIOCSWINSZ, self.outer.size)
         front = self._take_terminal()
-        self.pair.send(b"g" + bytes([front]))  # which is also an r
+        self._tell(b"g" + bytes([front]))  # which is also an r
         told = self.pair.recv(16)
         if told[:1] != b"p":
             raise OSError("the command's terminal could not be set up")
@@ -87,6 +87,12 @@ class Keys:
                     self._hang_up()
                 else:
                     self._keys()
+
+    def _tell(self, order: bytes) -> None:
+        try:
+            self.pair.send(order)
+        except OSError:
+            pass  # the shell has just ended, and M with it: its last word waits for us
 
     def _told(self) -> bytes:
         try:
@@ -141,7 +147,7 @@ class Keys:
             self._pass_on(frame[1][0], True)
 
     def _pass_on(self, signal: int, group: bool) -> None:
-        self.pair.send(b"s" + bytes([signal, group]))
+        self._tell(b"s" + bytes([signal, group]))
 
     # ---- keys ----------------------------------------------------------------------
 
@@ -195,7 +201,7 @@ class Keys:
             return False
         if not self.outer.raw:
             if self.shell:
-                self.pair.send(b"r\1")
+                self._tell(b"r\1")
             self._process_output(not self.outer.shared)
             try:
                 self._type_silently(self.outer.make_raw())
@@ -255,8 +261,8 @@ class Keys:
         self.typed = b""
         self.outer.raw = False
         self.poll.unregister(self.outer.fd)
-        self.pair.send(b"r\0")
-        self.pair.send(b"h")
+        self._tell(b"r\0")
+        self._tell(b"h")
 
     def _stopped(self, signal: int) -> None:
         """The shell was stopped: for the terminal, which it may have, or we stop as well."""
@@ -265,7 +271,7 @@ class Keys:
             return self._go_on()
         self._drain()
         self.outer.restore()
-        self.pair.send(b"r\0")
+        self._tell(b"r\0")
         if signal == _signal.SIGSTOP:
             posix.kill(posix.getpid(), signal)
         else:
@@ -280,7 +286,7 @@ class Keys:
     def _go_on(self) -> None:
         if not self.hung_up and self.outer.resized():
             ioctl(self.master, termios.TIOCSWINSZ, self.outer.size)
-        self.pair.send(b"c" + bytes([self._take_terminal()]))
+        self._tell(b"c" + bytes([self._take_terminal()]))
 
     def _drain(self) -> None:
         """Wait until all that was written is shown: the caller's prompt comes after it."""

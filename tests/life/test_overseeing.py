@@ -9,7 +9,6 @@ import select
 import signal
 import struct
 import termios
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +19,7 @@ from gatesh.broker.surroundings import Peer
 from gatesh.errors import Refused
 from tests.approval.history import BOB, CAROL, History
 from tests.life.people import decide
-from tests.world import PATIENCE, Asking, until
+from tests.world import PATIENCE, Asking, ended, until
 
 
 class Reader:
@@ -155,18 +154,11 @@ def test_a_running_command_is_killed_with_all_it_has_started(world):
     assert done.status == -signal.SIGKILL and b"never" not in done.out
     assert "KILLED by alice@example.com" in done.words
     child = int((world.work / "child").read_text())
-    until(lambda: not Path(f"/proc/{child}").exists() or state_of(child) == "Z")
+    until(lambda: ended(child))
     finished = world.entries("command.finished")[-1]
     assert (finished["signal"], finished["why"]) == (9, "killed by alice@example.com")
     assert world.audit()["ok"]
     assert "is not running" in world.gatesh("kill", id).words
-
-
-def state_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-    except FileNotFoundError:
-        return "Z"
 
 
 def test_only_those_who_approved_a_command_may_watch_and_kill_it():

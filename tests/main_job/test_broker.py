@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gatesh import wire
-from tests.world import GATESH, brokers_of, until
+from tests.world import GATESH, brokers_of, ended, until
 
 
 def test_fifty_first_clients_start_one_broker(world):
@@ -80,7 +80,7 @@ def test_a_command_that_nobody_could_record_any_more_is_stopped_and_called_lost(
     Killed between start and end: the log says that nobody knows, and it never runs again by itself.
     """
     world.set_up()
-    asking = world.start("-c", "echo before; touch running; exec sleep 60")
+    asking = world.start("-c", "echo before; echo $$ >pid; mv pid running; exec sleep 600")
     until((world.work / "running").exists)
     os.kill(world.broker(), signal.SIGKILL)
 
@@ -92,7 +92,7 @@ def test_a_command_that_nobody_could_record_any_more_is_stopped_and_called_lost(
     assert len(lost) == 1
     assert world.blob(lost[0]["streams"]["stdout"]["sha256"]) == b"before\n"
     assert lost[0]["complete"] is False  # the half of a transcript is not to pass for all of it
-    assert not subprocess.run(["pgrep", "-f", "^sleep 60$"], capture_output=True).stdout
+    until(lambda: ended(int((world.work / "running").read_text())))
     assert world.audit()["ok"]
 
 

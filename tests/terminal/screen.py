@@ -61,7 +61,7 @@ class Screens:
             encoding="utf-8",
             codec_errors="backslashreplace",
             timeout=PATIENCE,
-            dimensions=(30, 100),
+            dimensions=(30, 400),  # wider than any line typed here, wherever gatesh is installed
             **how,
         )
         made.delaybeforesend = None

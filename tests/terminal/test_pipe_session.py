@@ -45,9 +45,8 @@ def feed_approving(world, script):
         try:
             out, err = session.communicate(timeout=0.2)
         except subprocess.TimeoutExpired:
-            for request in world.pending():
-                if request["waiting"]:
-                    world.approve(request["id"])
+            for id in world.awaited():
+                world.approve(id)
             continue
         return out, err, session.returncode
 
