@@ -103,7 +103,9 @@ def _of_rules(before: Change, after: Change) -> Iterator[str]:
         elif id not in new:
             yield f"- rule {id}: {_rule(old[id])}"
         elif old[id].as_document() != new[id].as_document():
-            yield f"~ rule {id}: {_rule(old[id])} -> {_rule(new[id])}"
+            was_said, is_said = _rule(old[id]), _rule(new[id])
+            same = was_said == is_said  # what differs are details, which follow
+            yield f"~ rule {id}" + ("" if same else f": {was_said} -> {is_said}")
             yield from _fields(id, old[id].as_document(), new[id].as_document())
     for name in sorted(was.keys() | now.keys()):
         if was.get(name) != now.get(name):

@@ -151,6 +151,7 @@ class Desk:
             "revision": state.revision,
             "script": asked["script"],
             "script_sha256": asked["script_sha256"],
+            "mode": asked["invocation"]["mode"],
             "inner": asked["inner"],
             "cwd": asked["cwd"]["path"],
             "host": asked["host"],

@@ -39,7 +39,7 @@ class LawAct:
         """Raise `ConfigError` if it could not be law, `UsageError` if it is already."""
         if self.book.check(self.kind, change) == self.base():
             raise UsageError(
-                f"nothing would change: this {self.kind} is in force",
+                "nothing would change: this is in force already",
                 hint="comments and `hold` in config.yaml need nobody's approval",
             )
 

@@ -15,6 +15,7 @@ from gatesh.broker import projects
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
 from gatesh.cli.setup import DIRECTORY, named
+from gatesh.cli.shouting import NAMES
 from gatesh.cli.talk import ask
 from gatesh.errors import GateshError
 from gatesh.visible import visible
@@ -154,11 +155,10 @@ def _people(places: config.Places) -> list[Finding]:
 
 def _law(_places: config.Places) -> list[Finding]:
     law = ask("law")
-    names = {"roster": "the roster", "rules": "your rules", "config": "config.yaml"}
     found = [
         Finding(
             "bad",
-            f"not in force: {names[edit['kind']]} on disk is not what was approved\n"
+            f"not in force: {NAMES[edit['kind']]} as edited on disk\n"
             "gatesh propose asks for it, gatesh propose --undo puts back what was approved",
         )
         for edit in law["edits"]

@@ -12,6 +12,7 @@ import typer
 
 from gatesh import words
 from gatesh.approval import request as requests
+from gatesh.approval.proposal import MODE
 from gatesh.cli import shouting
 from gatesh.cli import show as rendering
 from gatesh.cli.courier import Host, courier
@@ -50,7 +51,9 @@ def pending(as_json: Json = False, host: Host = None) -> None:
 def summary(item: dict[str, Any]) -> str:
     """Return the lines that stand for one waiting request in a list."""
     first = item["findings"][0] if item["findings"] else {"rule": "-", "reason": ""}
-    waits = "waits" if item["waiting"] else "nobody waits"
+    waits = ", waits" if item["waiting"] else ", nobody waits"
+    if item.get("mode") == MODE:
+        waits = ""  # the broker itself carries it out, in nobody's shell
     text = item["inner"] if item["inner"] is not None else item["script"]
     if text is None:
         text = f"(a long script: see gatesh show {show_id(item['id'])})"
@@ -58,7 +61,7 @@ def summary(item: dict[str, Any]) -> str:
         f"{rendering.colour(show_id(item['id']), '1')}  {visible(item['state']):<8}"
         f"  {visible(item['requester']['user'])}@{visible(item['host'])}"
         f"  {visible(first['rule'])}: {visible(first['reason'])}"
-        f"  (asked {rendering.when(item['opened']).rpartition('(')[2][:-1]}, {waits})\n"
+        f"  (asked {rendering.when(item['opened']).rpartition('(')[2][:-1]}{waits})\n"
         + rendering.quoted(text, 4)
     )
 
@@ -141,6 +144,11 @@ def wait(
             time.sleep(0.2)
             continue
         break
+    if found["mode"] == MODE:
+        done = state in ("approved", "started", "finished")
+        said = "it is done" if done else "nothing has changed"
+        typer.echo(f"gatesh: {state.upper()} request {shown}: {said}", err=not done)
+        raise typer.Exit(0 if done else 126 if state == "rejected" else 75)
     if state == "approved":
         typer.echo(f"gatesh: APPROVED request {shown}. Run the same command again; it starts now.")
         return

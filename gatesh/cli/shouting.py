@@ -12,7 +12,7 @@ from gatesh.cli import show
 from gatesh.model import show_id
 from gatesh.visible import visible
 
-NAMES = {"roster": "the roster", "rules": "your rules", "config": "config.yaml"}
+NAMES = {"roster": "the roster", "rules": "the rules", "config": "config.yaml"}
 
 
 def warn_of_edits(edits: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -22,7 +22,8 @@ def warn_of_edits(edits: Iterable[Mapping[str, Any]]) -> list[str]:
         problem = f" ({visible(edit['problem'])})" if edit.get("problem") else ""
         lines.append(
             show.colour("NOT IN FORCE", "31;1", sys.stderr)
-            + f": {NAMES.get(edit['kind'], edit['kind'])} on disk is not what was approved{problem}"
+            + f": {NAMES.get(edit['kind'], edit['kind'])} as edited on disk{problem};"
+            " what was approved stays in force"
         )
     if lines:
         lines.append(

@@ -98,6 +98,8 @@ def test_the_first_two_people_are_trusted_and_the_third_waits(world):
     assert CAROL in loaded["people"] and "trust" not in loaded
     assert loaded["decisions"] == [accepted["n"]]
     assert loaded["request_sha256"] == accepted["request_sha256"]
+    waited = world.gatesh("wait", accepted["id"])
+    assert waited.status == 0 and "it is done" in waited.text
     assert CAROL in world.gatesh("people", "list").text
     report = world.audit()
     assert report["ok"] and {f["code"] for f in report["findings"]} >= {"first-use"}
@@ -132,7 +134,7 @@ def test_an_edit_that_nobody_has_approved_is_not_obeyed_even_after_a_restart(set
     assert [(e["kind"], e["in_force"]) for e in world.entries("law.edited")] == [
         ("rules", world.entries("policy.loaded")[0]["rules_sha256"])
     ]
-    assert "NOT IN FORCE" in world.gatesh("pending").words
+    assert "NOT IN FORCE: the rules as edited" in world.gatesh("pending").words
     assert "NOT IN FORCE" in world.gatesh("broker", "status").words
     assert world.gatesh("doctor").status == 1
     assert world.audit()["ok"]
