@@ -210,7 +210,12 @@ def test_the_auditor_sees_what_others_cannot(world, tmp_path):
     assert "transcript-missing" in {f["code"] for f in world.audit()["findings"]}
 
 
-@pytest.mark.parametrize("key", ["age1", "AUDITOR", str(AUDITOR.recipient)[:-1] + "q", "7"])
+MISTYPED = str(AUDITOR.recipient)[:-1] + ("p" if str(AUDITOR.recipient)[-1] == "q" else "q")
+
+
+@pytest.mark.parametrize(
+    "key", ["age1", "AUDITOR", MISTYPED, "7"], ids=["no more", "a name", "mistyped", "a number"]
+)
 def test_a_key_to_seal_to_that_is_none_is_refused_at_once(tmp_path, key):
     """
     Noticed only when an auditor wants to read, it would be too late.
