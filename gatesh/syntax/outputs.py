@@ -188,7 +188,7 @@ def _which(call: Call, rest: list[Field]) -> Output:
     if tells and len(names) == 1 and names[0].known and not names[0].glob:
         name = names[0].text
         shell = call.f.shell
-        own = "/" in name or name in {shell.zero, *shell.functions, *shell.aliases}
+        own = "/" in name or name in shell.functions or name in shell.aliases
         return Output(f"{'' if own else '/usr/bin/'}{name}\n", None, frozenset({WORD}))
     return Output(None, None, frozenset({WORD}))
 
