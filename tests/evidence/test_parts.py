@@ -96,3 +96,12 @@ def test_a_part_cannot_be_left_out(report: Path, house, heir, gatesh, alone):
 
     assert checked.status == 1
     assert "in this period" in checked.out and "not shown" in checked.out
+
+
+def test_an_entry_of_a_finished_log_can_be_proven(heir: House, house: House, gatesh, tmp_path):
+    proof = tmp_path / "p"
+    proof.write_text(gatesh("audit", "proof", "3", "--log", "ledger.000000").out)
+
+    assert gatesh("audit", "check", proof, "--vkey", str(house.key)).status == 0
+    assert gatesh("audit", "check", proof, "--vkey", str(heir.key)).status == 1
+    assert gatesh("audit", "proof", "3", "--log", "../elsewhere").status == 2
