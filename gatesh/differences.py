@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gatesh.approval import proposal
 from gatesh.approval.proposal import CONFIG, ROSTER, RULES
 from gatesh.approval.roster import Roster
 from gatesh.approval.signers_text import SignerLine
+from gatesh.document import stamp
 from gatesh.model import Need
 from gatesh.policy import reading
 from gatesh.policy.rule import Rule
@@ -53,7 +55,7 @@ def summary(kind: str, before: bytes, change: Change) -> str:
     lines = meaning(kind, before, change)
     said = (
         "; ".join(line if len(line) <= 200 else f"{line[:200]}…" for line in lines[:3])
-        or "nothing but comments or order"
+        or "only the text differs"
     )
     more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
     return f"change {_NAMES[kind]}: {said}{more}"
@@ -81,15 +83,15 @@ def _of_roster(before: Change, after: Change) -> Iterator[str]:
 
 def _key(line: SignerLine) -> str:
     return (
-        f"{line.key.fingerprint}, {line.valid_after:%Y-%m-%d} to {line.valid_before:%Y-%m-%d},"
-        f" for {' '.join(line.namespaces)}"
+        f"{line.key.fingerprint}, {stamp(line.valid_after, micros=False)} to"
+        f" {stamp(line.valid_before, micros=False)}, for {' '.join(line.namespaces)}"
     )
 
 
 def _words(label: str, before: Iterable[str], after: Iterable[str]) -> Iterator[str]:
-    old, new = list(before), list(after)
-    yield from (f"+ {label}: {word}" for word in new if word not in old)
-    yield from (f"- {label}: {word}" for word in old if word not in new)
+    old, new = Counter(before), Counter(after)  # the same key may stand there twice
+    yield from (f"+ {label}: {word}" for word in (new - old).elements())
+    yield from (f"- {label}: {word}" for word in (old - new).elements())
 
 
 # ---- rules ---------------------------------------------------------------------

@@ -161,7 +161,13 @@ class LawBook:
             self.current()
             kinds = [edit.kind for edit in self.edits]
             for kind in kinds:
-                self._write_held(kind, lawfiles.read(self.places))
+                try:
+                    self._write_held(kind, lawfiles.read(self.places))
+                except OSError as problem:
+                    raise ConfigError(
+                        f"the {kind} cannot be written: {problem.strerror}",
+                        hint=f"see who may write in {self.places.config}",
+                    ) from None
             self.seen = None
             self.current()
             return kinds

@@ -147,6 +147,8 @@ def _said(after: dict[str, Any]) -> str:
 def _more(after: dict[str, Any]) -> str:
     if after["decision"] != "approve":
         return ""
+    if after["state"] == "lapsed":
+        return "; it was for a law that has changed since, and nothing was done"
     missing = after["missing"].items()
     return "".join(f"; {count} more of {visible(team)} needed" for team, count in missing if count)
 

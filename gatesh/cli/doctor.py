@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from gatesh import __version__, bridge, config
+from gatesh import __version__, bridge, config, document
 from gatesh.approval import rosterfile
+from gatesh.approval.roster import Roster
 from gatesh.broker import projects
 from gatesh.broker.law import read_policy
 from gatesh.cli import show
@@ -163,12 +165,26 @@ def _law(_places: config.Places) -> list[Finding]:
         )
         for edit in law["edits"]
     ]
+    roster = Roster.from_document(document.read(law["documents"]["roster"].encode("ascii")))
+    if ending := _ending(roster):
+        text = f"no key is valid in 30 days: {', '.join(ending)}\nrenew while somebody can approve"
+        found.append(Finding("note", f"{text}: gatesh people add NAME --key FILE.pub"))
     if law["settled"]:
         found.append(Finding("ok", "people, rules and settings change only with a signature"))
     else:
         text = "first use: people, rules and settings change without anybody's signature"
         found.append(Finding("note", f"{text}\nuntil two people are enrolled"))
     return found
+
+
+def _ending(roster: Roster) -> list[str]:
+    """Return those who can sign now, or could, and no more in 30 days."""
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+    return [
+        name
+        for name in roster.people
+        if (keys := roster.keys_of(name)) and not any(line.valid(soon) for line in keys)
+    ]
 
 
 def _account() -> str:

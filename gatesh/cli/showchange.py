@@ -39,7 +39,7 @@ def _law(kind: str) -> Render:
     def render(before: bytes, change: Mapping[str, Any]) -> list[str]:
         meaning = [_coloured(line) for line in differences.meaning(kind, before, change)]
         texts = [_coloured(line) for line in differences.texts(kind, before, change)]
-        found = meaning or [show.quoted("nothing but comments or order")]
+        found = meaning or [show.quoted("only the text differs")]
         return [*found, show.row("text", "the whole difference"), *texts]
 
     return render

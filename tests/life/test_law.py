@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatesh import document
+from gatesh import differences, document
 from gatesh.approval.proposal import Proposal, rules_document, rules_of
 from gatesh.approval.roster import Roster
 from gatesh.approval.standing import Standing
@@ -490,6 +490,31 @@ def test_settings_that_cannot_be_read_stop_nobody_once_the_law_is_settled(settle
     assert world.gatesh("-c", "echo harmless").out == b"harmless\n"
     assert [e["sha256"] for e in world.entries("law.edited")] == [None]
     assert world.gatesh("doctor").status == 1
+
+
+people_of = st.dictionaries(st.sampled_from("abc"), kinds)
+
+
+@given(people_of, people_of, st.integers(0, 2), st.integers(1, 3))
+def test_whatever_changes_in_a_roster_is_told_in_words(before, after, again, days):
+    """
+    A line that says less than the change would be an approval of something else.
+    """
+    old, new = enrolled(**before), enrolled(**after)
+    start = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.timezone.utc)
+    for person in list(new.people)[:again]:
+        if keys := new.keys_of(person):  # the same key once more, for another time of the day
+            end = start + datetime.timedelta(days=days)
+            new = new.add(person, key=keys[0].key, valid_after=start, valid_before=end)
+    told = differences.meaning("roster", document.write(old.document()), new.document())
+
+    texts = [sorted(line.text for line in roster.keys) for roster in (old, new)]
+    assert (told == []) is (texts[0] == texts[1] and old.people == new.people)
+    for name in new.people.keys() - old.people.keys():
+        assert f"+ {name}" in told
+    for name in old.people.keys() - new.people.keys():
+        assert f"- {name}" in told
+    assert sum(line.startswith("+ key") for line in told) >= len(new.keys) - len(old.keys)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=8), max_size=4))
