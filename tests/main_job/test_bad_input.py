@@ -84,13 +84,18 @@ def test_settings_that_make_no_sense(world):
     assert "hold: give a time like" in done.words and "shels: no such setting" in done.words
 
 
-@pytest.mark.parametrize("id", ["00000000", "k7q2-m9xd", "../../etc/passwd", "", "k7q2", "ünïcödé"])
-def test_an_id_that_is_none(world, id):
+def test_an_id_that_is_none(world):
     world.set_up()
+    tried = {
+        "show": ["00000000", "../../etc/passwd", "ünïcödé"],
+        "approve": ["k7q2-m9xd"],
+        "cancel": [""],
+        "replay": ["k7q2"],
+    }
 
-    for word in ("show", "approve", "cancel", "replay"):
+    for word, id in ((word, id) for word, ids in tried.items() for id in ids):
         done = world.gatesh(word, id)
-        assert done.status == 1, (word, done.words)
+        assert done.status == 1, (word, id, done.words)
         assert done.words.startswith("gatesh: error:") and "gatesh: hint:" in done.words
 
 
