@@ -307,7 +307,7 @@ def test_an_error_or_a_kill_while_a_log_is_succeeded_leaves_a_chain(tmp_path, fi
     command = [sys.executable, heir.__file__, str(state), "1"]
     with restored(state) as fresh_copy:
         calls = traced_calls(state, command)
-        faults = faults_of(calls, first, 6)
+        faults = faults_of(calls, first, 3)
         survive(faults, fresh_copy, command, lambda said: goes_on(state, said))
 
 
@@ -333,7 +333,7 @@ def test_an_error_or_a_kill_while_transcripts_are_removed_explains_what_is_missi
         command = [sys.executable, pruner.__file__, str(state)]
         age()
         calls = traced_calls(state, command)
-        survive(faults_of(calls, "removing", 6), age, command, lambda _: removed(house))
+        survive(faults_of(calls, "removing", 3), age, command, lambda _: removed(house))
 
 
 def removed(house: House) -> None:
