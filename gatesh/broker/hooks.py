@@ -80,7 +80,7 @@ class Hooks:
             '  local __gatesh_ps2="${PS2-}" __gatesh_flags="$-"',
             "  builtin set +ex +o history",
             "  [[ ! -o vi && ! -o emacs ]] || builtin set +o vi +o emacs",
-            '  __gatesh_last="${!#}"',
+            '  __gatesh_last="${@: -1}"',
             f'  {mark} end "$__gatesh_flags" "${{@:1:$#-1}}" "${{__gatesh_ps2@P}}" {told}',
             '  [ -z "${HISTFILE-}" ] || builtin history -a',
             '  return "$1"',

@@ -258,6 +258,7 @@ class Typed:
 
     def _end(self, why: str) -> None:
         """End a session whose shell can no longer be trusted to run only what it is given."""
+        self.show(b"gatesh: error: %s; the session is over\n" % why.encode())
         self.link.broken = self.link.broken or why
         self.link.kill()
         while self.ended is None:

@@ -13,6 +13,7 @@ that could run anything.  Type-ahead stays in the terminal until a command or E 
 """
 
 import _signal
+import io
 import os
 import posix
 import re
@@ -76,8 +77,9 @@ class Editor:
         posix.setpgid(0, 0)
         for fd in (1, 2):
             posix.dup2(0, fd)
-        for stream in (sys.stdin, sys.stdout):
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        # Anew: Python's own know what our caller's standard input and output were.
+        sys.stdin = _as_text(io.FileIO(0, closefd=False))
+        sys.stdout = _as_text(io.FileIO(1, "w", closefd=False))
         self._waiting()
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         try:
@@ -134,7 +136,16 @@ class Editor:
             except OSError:
                 pass
             posix.tcsetpgrp(0, posix.getpgrp())
-            line = self._line(prompt, shown=shown)
+            line = None
+            while line is None:
+                try:
+                    line = self._line(prompt, shown=shown)
+                except EOFError:
+                    if posix.tcgetpgrp(0) == posix.getpgrp():
+                        raise
+                    # The shell has got a signal, taken the terminal and shown a new prompt.
+                    posix.tcsetpgrp(0, posix.getpgrp())
+                    shown = True
             self._waiting()
             kind, body = b"L", line.encode("utf-8", "surrogateescape")
         except EOFError:
@@ -193,6 +204,10 @@ class Editor:
             for line in lines:
                 if not re.fullmatch(r"#\d+", line):  # the time of the next one
                     self.readline.add_history(line)
+
+
+def _as_text(file: io.FileIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape")
 
 
 def _interrupted(number: int, _frame: object) -> None:
