@@ -11,6 +11,7 @@ Values only; `state.States` folds the ledger's entries into them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,9 @@ START_WHY: Mapping[str, str] = {
     "policy-changed": "the rules have changed since it was asked",
     "request-gone": "its document is no longer there to be checked",
 }
+
+# Of every request that waits, again and again.
+_moment = functools.lru_cache(maxsize=4096)(document.moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class RequestState:
     @property
     def approve_by(self) -> datetime | None:
         """Until when people may answer; None without a document."""
-        return None if self.document is None else document.moment(self.document["approve_by"])
+        return None if self.document is None else _moment(self.document["approve_by"])
 
     @property
     def approvals(self) -> tuple[Answer, ...]:
