@@ -6,7 +6,6 @@ import datetime
 import os
 import pwd
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -134,33 +133,3 @@ def _row(title: str, times: list[float]) -> None:
     p50 = ordered[len(ordered) // 2] * 1e3
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1e3
     table(title, ["runs", "p50 ms", "p99 ms"], [[str(len(times)), f"{p50:.1f}", f"{p99:.1f}"]])
-
-
-def soak(seconds: int) -> None:
-    """Eight callers without pause: does the broker's memory or descriptor count grow?"""
-    with home() as env:
-        samples = []
-        stop = threading.Event()
-
-        def call() -> None:
-            while not stop.is_set():
-                subprocess.run(
-                    [GATESH, "-c", "echo x"], env=env, check=True, stdout=subprocess.DEVNULL
-                )
-
-        threads = [threading.Thread(target=call) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for _ in range(10):
-            time.sleep(seconds / 10)
-            status = question(env, "status")
-            memory = Path(f"/proc/{status['pid']}/statm").read_text().split()[1]
-            samples.append((int(memory) * 4 >> 10, status["descriptors"], status["size"]))
-        stop.set()
-        for thread in threads:
-            thread.join()
-    table(
-        f"Soak, {seconds} s, 8 callers",
-        ["entries", "resident MiB", "descriptors"],
-        [[str(size), str(memory), str(fds)] for memory, fds, size in samples[::3]],
-    )
