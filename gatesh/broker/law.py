@@ -128,7 +128,7 @@ class LawBook:
             on_disk = lawfiles.read(self.places)
             if kind in on_disk.problems and not self.standing.settled:
                 raise ConfigError(on_disk.problems[kind])  # the file is the law, and is broken
-            made = self.check(kind, change)
+            made = lawfiles.document_of(kind, change, self.places)
             if made == before:
                 return  # only in first use: nobody asks for this
             law = self._law_with(kind, made)
