@@ -239,15 +239,17 @@ def survive(
         fresh_copy()
         name = call.split(":")[0]
         inject = ["-e", f"trace={name}", "-e", f"inject={name}:{fault}"]
-        done = subprocess.run(
-            ["strace", "-f", "-o", "/dev/null", *inject, *command],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        said = ""
         try:
+            done = subprocess.run(
+                ["strace", "-f", "-o", "/dev/null", *inject, *command],
+                capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
+            said = done.stdout
             assert "Traceback" not in done.stderr, done.stderr
-            check(done.stdout)
+            check(said)
         except Exception as problem:  # all of them are told, not only the first
-            fallen.append((call, fault, repr(problem), done.stdout))
+            fallen.append((call, fault, repr(problem), said))
     assert not fallen, "\n".join(map(str, fallen))
 
 
