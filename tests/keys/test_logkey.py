@@ -170,3 +170,44 @@ def test_printing_it_does_not_show_its_secret(state):
 
     assert seed not in repr(key)
     assert "SigningKey" not in repr(key)
+
+
+def test_the_next_key_takes_over_and_the_one_before_is_gone(state):
+    """
+    Whoever gets hold of the machine later has no key to add to a finished log with.
+    """
+    old = LogKey.open(state, "build7", use_keyring=False)
+    following = LogKey.next(state, "build7", use_keyring=False)
+    assert following.vkey == LogKey.next(state, "build7", use_keyring=False).vkey != old.vkey
+    secret = (state / "log.key").read_bytes()
+
+    for _ in range(2):  # a crash behind it only means that it is done again
+        LogKey.take_over(state, following.vkey)
+        assert LogKey.open(state, "build7", use_keyring=False).vkey == following.vkey
+
+    assert [path.name for path in state.iterdir()] == ["log.key"]
+    assert (state / "log.key").read_bytes() != secret
+
+
+def test_a_key_that_the_finished_log_has_not_named_does_not_take_over(state):
+    """
+    Else whoever can write one file chooses the next log's key.
+    """
+    old = LogKey.open(state, "build7", use_keyring=False)
+    named = LogKey.next(state, "build7", use_keyring=False)
+    (state / "next.key").unlink()
+    with pytest.raises(KeyTrouble, match="not the key that the finished log names"):
+        LogKey.take_over(state, named.vkey)
+    LogKey.next(state, "build7", use_keyring=False)
+    with pytest.raises(KeyTrouble, match="not the key that the finished log names"):
+        LogKey.take_over(state, named.vkey)
+
+    assert LogKey.open(state, "build7", use_keyring=False).vkey == old.vkey
+
+
+def test_no_key_is_made_anew_while_there_are_finished_logs(state):
+    (state / "ledger.000000").mkdir()
+    (state / "ledger.000000" / "log.jsonl").touch()
+
+    with pytest.raises(KeyTrouble, match="makes no second key"):
+        LogKey.open(state, "build7", use_keyring=False)
