@@ -122,6 +122,27 @@ def test_the_end_of_a_stream_read_in_place_survives_many_rounds_of_the_buffer(tm
     assert shelf.kept[stream["kept"]["tail"][1]] == written[-tail:]
 
 
+@pytest.mark.parametrize("place", ["start", "end of the head", "tail"])
+def test_a_secret_in_a_long_stream_is_covered_wherever_it_stands(tmp_path, place):
+    """
+    The head is looked at while the rest still comes; what was clean then must be all there is.
+    """
+    shelf, secret = Shelf(), b" AKIA" + b"Q" * 16 + b" "
+    at = {"start": 0, "end of the head": 1000 - len(secret), "tail": 2000}[place]
+    text = bytearray(b"." * 3000)
+    text[at : at + len(secret)] = secret
+    recorder = Recorder(tmp_path / "id", Limits(head=1000, tail=1500))
+    for part in range(0, 3000, 500):
+        recorder.write("o", bytes(text[part : part + 500]))
+
+    stream = recorder.finish(shelf.adopt, shelf.put)["stdout"]
+
+    kept = shelf.kept[stream["kept"]["head"][1]] + shelf.kept[stream["kept"]["tail"][1]]
+    assert b"AKIA" not in kept
+    assert kept.count(b"*") == len(secret.strip())
+    assert stream["redacted"] == {"aws-access-key": 1}
+
+
 def test_what_comes_after_the_shells_end_is_a_record_of_its_own(tmp_path):
     shelf = Shelf()
     recorder = Recorder(tmp_path / "id", Limits())
