@@ -13,6 +13,7 @@ from gatesh.syntax.values import Choice, Field, Output, concatenated, either, re
 if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
+MAX_WIDENED = 50  # variables of one loop
 _NUMERIC = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 NOTHING = Output("")
 UNKNOWN = Output()
@@ -120,10 +121,24 @@ def _loop(f: Follower, follow: Callable[[], Output]) -> Output:
     """Follow a body that may run any number of times."""
     shell = f.shell
     before = shell.copy()
+    since = len(shell.journal)
     follow()
     if shell.version != before.version and not f.frame.file:
         # The second round sees what the first left behind.
         shell.merge(before)
+        once = {name: shell.lookup(name) for name in shell.journal[since:][:MAX_WIDENED]}
         follow()
+        for name, choices in once.items():
+            if _grows(choices, shell.lookup(name)):
+                shell.set(name, hole("$" + name))  # `y+=$x`: nobody knows after which round
         shell.merge(before)
     return UNKNOWN
+
+
+def _grows(before: tuple[Choice, ...], after: tuple[Choice, ...]) -> bool:
+    """Whether every round of a loop puts more in front of or behind what a variable held."""
+    held = [choice for choice in before if isinstance(choice, str) and choice]
+    return any(
+        isinstance(choice, str) and choice not in before and any(old in choice for old in held)
+        for choice in after
+    )

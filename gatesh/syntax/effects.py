@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from gatesh.model import Kind
-from gatesh.syntax import downloads, outputs, tables
+from gatesh.syntax import downloads, foreign_code, outputs, tables
 from gatesh.syntax.call import Call, located
 from gatesh.syntax.paths import name_of
-from gatesh.syntax.values import Field, Output
+from gatesh.syntax.values import Field, Output, render
 from gatesh.syntax.wrappers import Options, options_of
 
 UNKNOWN = Output()
@@ -35,13 +35,23 @@ curl      : o d H r y Y z Q U C P t X u A b c e F m T x w K E : output data head
 wget      : O o P a i t T U : output-document output-file directory-prefix append-output input-file tries timeout user-agent header post-data post-file load-cookies save-cookies : -O --output-document -o --output-file -a --append-output
 xxd       : c g l o s : cols groupsize len : second
 uniq      : f s w : skip-fields skip-chars check-chars : second
-split     : a b C l n : suffix-length bytes line-bytes lines number filter : none
+split     : a b C l n : suffix-length bytes line-bytes lines number filter : second
+sponge    : : : all
+unlink    : : : all
+dos2unix  : e : : all
+unix2dos  : e : : all
+strace    : o a b e E I O p P s S u U X : output attach trace string-limit user : -o --output
+ltrace    : o a A D e F l n p s u w x X : output : -o --output
+tcpdump   : w i r c s C G W F E y z : : -w
+zip       : b n t i x : : first
+ffmpeg    : : : last
+yq        : : : none
 gpg       : o r u : output recipient local-user : -o --output
 openssl   : : in out pass passin passout k K iv md keyout CAfile : -out --out
 ssh-keygen : f t b C N P I n V z Z O s D m a w R F r E : : keygen
 gcc       : o : : -o
 aria2c    : o d : out dir : -o --out
-patch     : p i o d : output input strip directory : second
+patch     : p i o d : output input strip directory : first -o --output
 """
 
 _READERS = frozenset(
@@ -87,7 +97,30 @@ def ordinary(call: Call) -> Output:
         _fetched(call, downloads.copied(call))
     if name == "sed":
         _sed(call)
+    elif name in _COMPILERS:
+        _sources(call)
     return outputs.printed(call) if call.f.wanted else UNKNOWN
+
+
+_COMPILERS = frozenset(
+    "gcc cc c99 g++ clang clang++ tcc rustc javac java ghc gnatmake gfortran".split()
+)
+
+
+def _sources(call: Call) -> None:
+    """Look into sources that the line has written itself and compiles."""
+    for field in call.rest:
+        if field.text == "-":
+            content = call.f.stdin
+        elif "." in field.text and field.text[0] != "-":
+            content = call.f.shell.files.get(located(call.f, field.text)[0])
+        else:
+            continue
+        if content is not None and content.text is not None:
+            span = call.span_of([field])
+            text = render(content.text)
+            call.f.add(Kind.CODE, text, span, program=call.name)
+            foreign_code.look(call, call.name, text, span)
 
 
 def _dd(call: Call) -> None:
@@ -135,6 +168,8 @@ def _writer(call: Call, options: Options, writes: tuple[str, ...]) -> None:
             target.append(value)
     if "all" in writes:
         target += operands
+    elif "first" in writes:
+        target += operands[:1]
     elif "second" in writes:
         target += operands[1:2]
     elif "last" in writes and not target and len(operands) > 1:

@@ -25,7 +25,11 @@ _PLAIN_SSH = re.compile(
 
 def assigned(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:
     """Look at an assignment for code that other programs would run."""
-    if name in tables.watched_variables() or name.startswith(("LD_", "GIT_CONFIG", "BASH_FUNC_")):
+    if name in ("BASH_CMDS", "BASH_ALIASES"):
+        items = [item.text for item in value.items] if isinstance(value, Array) else [value or ""]
+        for text in items:
+            _renaming(f, name, text if isinstance(text, str) else render(text), span)
+    elif name in tables.watched_variables() or name.startswith(("LD_", "GIT_CONFIG", "BASH_FUNC_")):
         for one in [item.value for item in value.items] if isinstance(value, Array) else [value]:
             _watched(f, name, one, span)
 
@@ -34,6 +38,16 @@ def shadowing(f: Follower, name: str, what: str, span: tuple[int, int]) -> None:
     """Note that a well-known name is given another meaning."""
     if name in tables.SHADOWED:
         f.finding(findings.SHADOWED_PROGRAM, span, f"{name} becomes {what}")
+
+
+def _renaming(f: Follower, name: str, text: str, span: tuple[int, int]) -> None:
+    """bash's own tables of aliases and of paths can be written like arrays."""
+    f.finding(findings.SHADOWED_PROGRAM, span, f"{name} makes a name mean {text}")
+    if name == "BASH_ALIASES":
+        shell, f.shell = f.shell, f.shell.copy()
+        code = text.partition("=")[2] if text.startswith("[") else text
+        run_code(f, code, f.frame_inside(name, span), span)
+        f.shell = shell
 
 
 def _watched(f: Follower, name: str, value: Choice, span: tuple[int, int]) -> None:

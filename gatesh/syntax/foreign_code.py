@@ -38,6 +38,9 @@ _AWK_LITERAL = re.compile(
     r"\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"|(?<!\\)\"((?:[^\"\\]|\\.)*+)\"\s*+\|&?\s*getline"
     r"|\|&?\s*\"((?:[^\"\\]|\\.)*)\"|(?:\bsystem\s*\(|\|&?)\s*(?!getline)([A-Za-z_]\w*)"
 )
+_AWK_FILE = re.compile(
+    r"\bprintf?\b[^;}\n>|]{0,200}>>?\s*\"([^\"]+)\"|\bgetline\s+\w*\s*<\s*\"([^\"]+)\""
+)
 _AWK_READS = re.compile(r"([\w$)\]]{1,60})\s*\|&?\s*getline")
 _SED_RUNS = re.compile(
     r"(?:^|[;{}\n]|[0-9$/!])\s*e(?:\s+(?P<code>[^\n;}]*)|\s*$)"
@@ -246,6 +249,9 @@ def little(call: Call, language: str, code: Field, span: tuple[int, int]) -> Non
 
 def _awk(call: Call, text: str, span: tuple[int, int]) -> None:
     f = call.f
+    for match in _AWK_FILE.finditer(text[:MAX_LITTLE]):
+        for path in located(f, match[1] or match[2]):
+            f.add(Kind.WRITE if match[1] else Kind.READ, path, span)
     if len(text) > MAX_LITTLE:
         f.finding(findings.OPAQUE, span, "awk code too long to look at")
         return

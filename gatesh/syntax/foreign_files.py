@@ -22,6 +22,9 @@ _OPEN = re.compile(
 _PERL_OPEN = re.compile(
     r"\bopen\s*+\(?\s*+(?:my\s++)?[$\w]++\s*+,\s*+[\"'](\+?[<>]{1,2})[^\"']*[\"']\s*,\s*" + STRING
 )
+_PERL_OPEN_ONE = re.compile(
+    r"\bopen\s*+\(?\s*+(?:my\s++)?[$\w]++\s*+,\s*+[\"'](\+?>{1,2}|<)\s*+([^\"'|<>&\n]{1,400})[\"']"
+)
 _PATH = re.compile(
     r"\bPath\(\s*" + STRING + r"\s*\)\s*\.\s*(read_\w+|write_\w+|unlink|rmdir|touch|mkdir|open)"
 )
@@ -51,6 +54,8 @@ def look(call: Call, code: str, span: tuple[int, int]) -> None:
         found.append((Kind.WRITE if writes else Kind.READ, match[1]))
     for match in _PERL_OPEN.finditer(code):
         found.append((Kind.WRITE if set(match[1]) & set("+>") else Kind.READ, match[2]))
+    for match in _PERL_OPEN_ONE.finditer(code):
+        found.append((Kind.READ if match[1] == "<" else Kind.WRITE, f'"{match[2]}"'))
     for match in _PATH.finditer(code):
         found.append((Kind.READ if match[2].startswith("read") else Kind.WRITE, match[1]))
     found += [(Kind.READ, match[1]) for match in _READS.finditer(code)]

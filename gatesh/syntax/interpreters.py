@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gatesh.model import Kind
-from gatesh.syntax import findings, foreign_code, paths
+from gatesh.syntax import findings, foreign_code, foreign_input, paths
 from gatesh.syntax.call import DESCRIPTOR, Call, descriptor, located, plain_path
 from gatesh.syntax.code import read_code
 from gatesh.syntax.origins import DECODER, NETWORK
@@ -79,6 +79,8 @@ def run(call: Call) -> Output | None:
     ]
     for code in {id(value): value for value in codes}.values():
         _code(call, how, code)
+        if how.name not in _DATA_TOO:
+            foreign_input.look(call, code.text, operands)
     _in_place(call, how, options, operands, bool(codes))
     for name, value in options:
         if name in ("-f", "--file") and how.name in _SCRIPT_OPTION and value is not None:

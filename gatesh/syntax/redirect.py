@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatesh.model import Kind
-from gatesh.syntax import findings
+from gatesh.syntax import findings, paths
 from gatesh.syntax.call import file_output, located
 from gatesh.syntax.expand import Expander
-from gatesh.syntax.nodes import Redir
+from gatesh.syntax.nodes import Lit, Redir
 from gatesh.syntax.state import hole
 from gatesh.syntax.values import Output, concatenated, join, pieces, render, sources
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gatesh.syntax.follow import Follower
 
 UNKNOWN = Output()
+_GLOB = re.compile(r"[*?\[]")
 
 
 @contextmanager
@@ -72,6 +74,12 @@ def _redirect(f: Follower, redir: Redir, files: list[str]) -> None:
     if op not in ("<", "<&"):
         for path in located(f, text):
             f.add(Kind.WRITE, path, span)
+            if any(
+                isinstance(x, Lit) and not x.quoted and _GLOB.search(x.text)
+                for x in redir.target.pieces()
+            ):
+                for reached in paths.reached(path, f.shell.one("HOME")):
+                    f.add(Kind.WRITE, reached, span)
             if redir.fd in ("", "1") and op != "<>":
                 files.append(("+" if op in (">>", "&>>") else "") + path)
 
