@@ -19,7 +19,8 @@ from gatesh.transcript.recorder import Recorder
 LINE = 4096  # bytes of an unfinished line that are remembered
 MOST = 1 << 16  # bytes of a mark
 NAMES = b"\x1b]633;E;"
-HELD_S = 0.1  # for how long something that may be a prompt is held back
+HELD_S = 0.05  # for how long what may be a prompt is held back,
+SURE_S = 2.0  # and once the shell has said that the command is over
 
 
 class Screen(Relay):
@@ -27,6 +28,7 @@ class Screen(Relay):
 
     begins = ends = b""
     shell = 0
+    between = False  # two commands: what comes next is a prompt
     mute = True  # for a prompt that nobody is to see: the first one comes before the start-up files
     told: Callable[[bytes], None]
 
@@ -128,7 +130,8 @@ class Screen(Relay):
     def settle(self) -> None:
         """Show what has been held back for too long to be a prompt."""
         with self.busy:
-            if self.tail and time.monotonic() - self.since > HELD_S and not self.ended.is_set():
+            patience = SURE_S if self.between else HELD_S
+            if self.tail and time.monotonic() - self.since > patience and not self.ended.is_set():
                 self._flush()
 
     def prompt(self) -> tuple[bytes, bool]:

@@ -212,10 +212,11 @@ class Typed:
 
         *reports*: it ends with the hook.
         """
+        assert self.screen is not None
+        self.screen.between = not reports
         self._send(line)
         if not self._back():
             return False
-        assert self.screen is not None
         self.prompt = self.screen.prompt()
         if reports and self.report is None:
             # Cut short by an interrupt or an error: it has shown its prompt, but told nothing.
@@ -296,6 +297,7 @@ class Typed:
         kind, text, report = Hooks.read(told)
         if report is not None:
             self.report = report
+            self.screen.between = True
             self.screen.recorder = self.recorder  # the command's record ends here
         elif kind == "began":
             self.screen.mute = False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 
 import pexpect
 import pytest
+from pexpect import replwrap
 
 from tests.terminal.screen import PROMPT, runs
 from tests.world import GATESH, until
@@ -284,17 +286,22 @@ TRICKS = {
 }
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-def test_no_trick_lets_a_refused_command_through(typing, world, trick):
-    screen, _ = typing(GATESH)
-    screen.key(TRICKS[trick] + "\r")
-    screen.key("forbidden x; touch ran\r")
-    while screen.expect(["To decide", "DENIED", pexpect.EOF]) == 0:
-        world.approve(world.waiting())  # judged, and even so
-    screen.key("forbidden y; touch ran\r")
-    screen.expect(["DENIED", pexpect.EOF])
-    screen.close(force=True)
-    assert not (world.work / "ran").exists()
+def test_no_trick_lets_a_refused_command_through(typing, world):
+    """Each is judged, approved if that is what it takes, and even so what follows is judged."""
+    screen = None
+    for trick, line in TRICKS.items():
+        if screen is None:
+            screen, _ = typing(GATESH)
+        screen.key(line + "\r")
+        for forbidden in ("forbidden x; touch ran\r", "forbidden y; touch ran\r"):
+            screen.key(forbidden)
+            while (what := screen.expect(["To decide", "DENIED", pexpect.EOF])) == 0:
+                world.approve(world.waiting())
+            if what == 2:  # it was noticed, and the session is over
+                screen = None
+                break
+            screen.until(PROMPT)
+        assert not (world.work / "ran").exists(), trick
 
 
 @pytest.mark.parametrize("name", ["sh", "zsh"])
@@ -400,3 +407,39 @@ def test_tab_completes_commands_and_files(typing, world):
     screen.key("forb\t", "forbidden ")
     screen.key("\x15ls ./do\t", "docs/")
     screen.key("\x15cat some\t\r", "some\\ file \r\nx\r\n")
+
+
+def test_pexpects_own_wrapper_finds_its_prompt(world, monkeypatch):
+    """Programs that keep a shell for an agent look for a prompt of their own making."""
+    for name, value in world.env.items():
+        monkeypatch.setenv(name, value)
+    shell = replwrap.bash(GATESH)
+    try:
+        assert shell.run_command("echo hi; false") == "hi\r\n"
+        assert shell.run_command("for i in $? 2; do\necho $i\ndone") == "1\r\n2\r\n"
+        assert "DENIED" in shell.run_command("forbidden x")
+    finally:
+        shell.child.close(force=True)
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+def test_tmux_opens_it_as_a_login_shell(world):
+    (world.base / ".bash_profile").write_text("PS1='P> '\n")
+    (world.base / "tmux.conf").write_text(f"set -g default-shell {GATESH}\n")
+    tmux = ["tmux", "-S", str(world.base / "tmux"), "-f", str(world.base / "tmux.conf")]
+
+    def shown():
+        return subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True).stdout.decode()
+
+    subprocess.run([*tmux, "new-session", "-d", "-x", "120", "-y", "40"], env=world.env, check=True)
+    try:
+        until(lambda: "P>" in shown())
+        buffer = "echo $0 $((40+2)); shopt login_shell\nforbidden x\ncat <<E\nhere\nE\n"
+        subprocess.run([*tmux, "set-buffer", buffer], check=True)
+        subprocess.run([*tmux, "paste-buffer"], check=True)
+        until(lambda: "\nhere\n" in shown())
+        assert re.search(r"-bash 42\nlogin_shell\s+on\n", shown())
+        assert "DENIED" in shown()
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=True)
+        (world.base / ".bash_profile").unlink()
