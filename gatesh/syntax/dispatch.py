@@ -59,6 +59,7 @@ _PROGRAMS: dict[str, Callable[[Call], Output | None]] = {
     "git": programs.git, "tar": programs.tar, "gtar": programs.tar, "bsdtar": programs.tar,
     "make": recipes.make, "gmake": recipes.make, "bmake": recipes.make,
     "npm": recipes.package, "yarn": recipes.package, "pnpm": recipes.package,
+    "composer": recipes.package,
     "bun": recipes.package, "socat": programs.socat,
     "vim": editors.editor, "vi": editors.editor, "nvim": editors.editor, "ex": editors.editor,
     "view": editors.editor, "vimdiff": editors.editor, "gvim": editors.editor,

@@ -95,6 +95,9 @@ def ordinary(call: Call) -> Output:
         _dd(call)
     elif name in downloads.COPIERS:
         _fetched(call, downloads.copied(call))
+    if name == "chmod" and len(call.rest) > 1 and _MAKES_RUN.match(call.rest[0].text):
+        for field in call.rest[1:]:
+            call.f.executable.update(located(call.f, field.text))
     if name == "sed":
         _sed(call)
     elif name in _COMPILERS:
@@ -102,6 +105,7 @@ def ordinary(call: Call) -> Output:
     return outputs.printed(call) if call.f.wanted else UNKNOWN
 
 
+_MAKES_RUN = re.compile(r"[ugoa]*\+[rwst]*x|0?[0-7]?[1357][0-7]{2}$")
 _COMPILERS = frozenset(
     "gcc cc c99 g++ clang clang++ tcc rustc javac java ghc gnatmake gfortran".split()
 )

@@ -37,6 +37,7 @@ class Marks:
         self.ground = ground(shell.cwd[0], shell.one("HOME")) if shell.cwd else NOWHERE
         self.stdin: Output | None = None  # None: not redirected
         self.fds: dict[str, Output] = {}  # what other descriptors yield
+        self.executable: set[str] = set()  # what the line has made so
         self.input: str | None = None  # what the caller's own is, when nobody types there
         self.typed = False  # to the shell itself, which gets it by a descriptor of its own
         self.stays = False  # whether the redirections of this command outlive it

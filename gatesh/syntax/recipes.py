@@ -105,7 +105,8 @@ def package(call: Call) -> Output | None:
     starts = "run run-script test start stop restart install i ci t exec".split()
     if not verbs.intersection(starts) and call.name not in ("yarn", "pnpm", "bun"):
         return None
-    for path in located(f, "package.json"):
+    file = "composer.json" if call.name == "composer" else "package.json"
+    for path in located(f, file):
         written = f.shell.files.get(path)
         text = render(written.text) if written is not None and written.text is not None else ""
         for scripts in _SCRIPTS.finditer(text[:100_000]):

@@ -37,6 +37,7 @@ clojure     : e i m : eval : -e --eval : stdin
 scala       : e : : -e : stdin
 groovy      : e : : -e : stdin
 swift       : e : : -e : stdin
+ghc         : e : : -e :
 ghci        : e : : -e : stdin
 runghc      : : : : stdin
 ocaml       : e I w : : -e : stdin

@@ -50,7 +50,7 @@ unshare         : R w S G : root wd setuid setgid propagation map-user map-group
 nsenter         : t S G : target setuid setgid : foreign
 runcon          : t u r l : type user role range :
 capsh           : : : after=-- bash
-systemd-run     : u p E H M t C S d G P q D : unit property setenv host machine slice uid gid working-directory description nice service-type timer-property on-active on-boot on-startup on-unit-active on-unit-inactive on-calendar path-property socket-property : foreign
+systemd-run     : u p E H M C D : unit property setenv host machine slice uid gid working-directory description nice service-type timer-property on-active on-boot on-startup on-unit-active on-unit-inactive on-calendar path-property socket-property : foreign
 systemd-inhibit : : what who why mode :
 machinectl shell : E M H : setenv machine host uid : skip=1 foreign mixed
 bwrap           : : bind ro-bind dev-bind bind-try ro-bind-try dev-bind-try proc dev tmpfs mqueue dir file symlink chdir setenv unsetenv hostname uid gid lock-file sync-fd seccomp remount-ro chmod perms size args block-fd userns-block-fd info-fd json-status-fd cap-add cap-drop exec-label file-label overlay-src tmp-overlay ro-overlay overlay pidns userns userns2 : pairs=bind,ro-bind,dev-bind,bind-try,ro-bind-try,dev-bind-try,symlink,setenv,file,bind-data,ro-bind-data,chmod
@@ -101,7 +101,7 @@ rlwrap          : b C D f g h H i l m M O p P q s S t w W x z : :
 script          : c E I O B T m o : command echo log-in log-out log-io log-timing logging-format output-limit : code=-c,--command skip=1 mixed
 eatmydata       : : :
 catchsegv       : : :
-ltrace          : a A D e F l L n o p s u w x X : :
+ltrace          : a A D e F l n o p s u w x X : output library :
 strace          : a A b e E I o O p P s S u U X : attach columns env trace output string-limit user :
 valgrind        : : :
 heaptrack       : o : output :
@@ -152,7 +152,7 @@ nq              : : :
 ssh-agent       : a t E O P : : drop=-k
 aoss            : : :
 padsp           : : :
-grc             : s f c e : pty stdout stderr config :
+grc             : c : config colour :
 pexec           : n p j l s e o r u m z : number parameters list :
 ksu             : n c k r s e a p : : options-only code=-e
 genie           : c : command : options-only code=-c,--command
@@ -163,7 +163,7 @@ task execute    : : : joined
 rustup run      : : : skip=1
 codex sandbox   : : : skip=1
 scrot           : e d q a D F : exec delay : options-only code=-e,--exec
-dhclient        : s c l p e : : options-only code=-sf
+dhclient        : s c l p e : sf lf pf cf : options-only code=-sf
 enscript        : I o p : filter output : options-only code=-I,--filter
 perlbug         : e s r c : : options-only code=-e
 gem open        : e v : editor version : options-only code=-e,--editor

@@ -10,11 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 from gatesh.syntax import tables
+from gatesh.syntax.call import located
 from gatesh.syntax.code import nested_text
 from gatesh.syntax.expansions import Unsure
 from gatesh.syntax.grammar import Reader
 from gatesh.syntax.spelling import FILE_PROGRAMS
 from gatesh.syntax.unwrap import inner
+from gatesh.syntax.values import Field
 from gatesh.syntax.wrappers import table
 
 if TYPE_CHECKING:
@@ -42,6 +44,11 @@ _HARMLESS = frozenset("test true false echo ls cat env ".split())
 
 def look(call: Call) -> None:
     """Follow what the arguments of an unlisted program name as a program with arguments."""
+    if call.f.executable and call.name not in _DATA:
+        for field in call.rest:
+            for path in located(call.f, field.text.rpartition("=")[2]):
+                if path in call.f.executable:  # why else would the line have made it so
+                    inner(call, [Field(path, path, start=field.start, end=field.end)], call.name)
     if _WORTH_A_LOOK.search(call.text) is None or call.name in _DATA:
         return
     before = ""
