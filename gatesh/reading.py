@@ -120,6 +120,8 @@ def _doing(subject: Subject) -> tuple[str, ...]:
     return subject.kind.value, subject.text, subject.detail, *subject.inside
 
 
+_PROMPT_ESCAPES = re.compile(rb"\\[^0-7]", re.DOTALL)
+_OCTAL = re.compile(rb"\\[0-7]")
 _EXPANDS = re.compile(rb"[$`]")
 _ENDS_QUOTES = re.compile(rb"[\"'\\\n]")
 
@@ -152,6 +154,8 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
         code = _code(call, path)
         if code is not None and not call.settled(path):
             found.append((f"--rcfile {path}", code))
+    if called.mode is Mode.SESSION:
+        found += _at_prompts(call)
     trace = call.env.get(b"PS4", b"")
     if _EXPANDS.search(trace):  # printed, and so expanded, for each command under `set -x`
         found.append(("PS4", _within_quotes(b": ", trace)))
@@ -159,6 +163,18 @@ def _before(call: Call, called: Invocation) -> list[tuple[str, bytes]]:
         if name.startswith(b"BASH_FUNC_") and value.startswith(b"() {"):
             function = name[len(b"BASH_FUNC_") :].removesuffix(b"%%")
             found.append((f"exported function {text_of(function)}", value[3:]))
+    return found
+
+
+def _at_prompts(call: Call) -> list[tuple[str, bytes]]:
+    """Return code from the environment that an interactive shell runs before each command."""
+    found = []
+    if command := call.env.get(b"PROMPT_COMMAND", b""):
+        found.append(("PROMPT_COMMAND", command))
+    for name in (b"PS0", b"PS1", b"PS2", b"MAILPATH"):
+        value = _PROMPT_ESCAPES.sub(b"", call.env.get(name, b""))
+        if _OCTAL.search(value) or _EXPANDS.search(value):  # \044 is a dollar sign
+            found.append((name.decode(), _within_quotes(b": ", value)))
     return found
 
 

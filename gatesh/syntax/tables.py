@@ -187,7 +187,7 @@ HARMLESS_COMMANDS: Final = frozenset(
 )
 
 # Prompts: run only what they hold in `$( )` and backticks.
-PROMPT_VARIABLES: Final = frozenset("PS0 PS1 PS2 PS3 PS4 PROMPT RPROMPT".split())
+PROMPT_VARIABLES: Final = frozenset("PS0 PS1 PS2 PS3 PS4 PROMPT RPROMPT MAILPATH".split())
 
 
 @cache

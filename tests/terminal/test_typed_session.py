@@ -52,8 +52,8 @@ def test_state_lasts_from_one_command_to_the_next(same):
         "true | false | (exit 3)",
         "echo $? ${PIPESTATUS[@]}",
         "true a b",
-        "echo $_; exec 3>/tmp/gatesh-three; echo three >&3",
-        "cat /tmp/gatesh-three; rm /tmp/gatesh-three; exec 3>&-; umask 027; export V=1",
+        "echo $_; exec 3>~/three; echo three >&3",
+        "cat ~/three; rm ~/three; exec 3>&-; umask 027; export V=1",
         "sh -c 'echo $V; umask'; echo $- ${0##*/} $#",
     )
     assert shown[1] == "/tmp 5\nfn 2\nQ y\n"
@@ -325,10 +325,10 @@ def test_without_a_terminal_there_is_no_interactive_shell(world):
 def test_what_earlier_commands_have_defined_counts_with_the_next(typing, world):
     """An alias says nothing until it is used; both together do."""
     screen, _ = typing(GATESH, "alias e=env", "x=forbidden", "cd /")
-    for line in ("e forbidden z; touch /tmp/ran-it", "$x z; touch /tmp/ran-it"):
+    for line in ("e forbidden z; touch ~/ran", "$x z; touch ~/ran"):
         assert "DENIED" in screen.key(line + "\r", PROMPT)
     assert "DENIED" not in screen.key("e echo; echo $x\r", PROMPT)
-    assert not os.path.exists("/tmp/ran-it")
+    assert not (world.base / "ran").exists()
 
 
 def test_a_start_up_file_that_the_caller_names_is_judged(screens, world):
@@ -336,6 +336,16 @@ def test_a_start_up_file_that_the_caller_names_is_judged(screens, world):
     shown, status, _ = screens.start(GATESH, "--rcfile", "rc").over()
     assert (status, "DENIED" in shown) == (126, True)
     assert not (world.work / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"PROMPT_COMMAND": "forbidden x"}, {"PS0": "$(forbidden x)"}, {"PS2": "`forbidden x`"}],
+    ids=lambda env: next(iter(env)),
+)
+def test_what_runs_at_every_prompt_is_judged_before_the_first(screens, env):
+    _, status, _ = screens.start(GATESH, "--norc", env=env).over()
+    assert status == 126
 
 
 def test_what_would_let_the_shell_read_the_terminal_itself_waits(typing, world):
@@ -383,7 +393,12 @@ def test_vs_code_sees_where_prompts_commands_and_outputs_begin(screens, world):
     """Its agent reads the command line, the output and the status from these marks."""
     init = world.work / "init.sh"
     init.write_text(INTEGRATION)
-    env = {"TERM_PROGRAM": "vscode", "VSCODE_INJECTION": "1", "TERM": "xterm-256color"}
+    env = {
+        "PS1": "\\u \\$ ",
+        "TERM_PROGRAM": "vscode",
+        "VSCODE_INJECTION": "1",
+        "TERM": "xterm-256color",
+    }
     screen = screens.start(GATESH, "--init-file", str(init), env=env)
     if screen.expect(["To decide", "\x1b]633;B\x07"]) == 0:  # it is not root's, so it is judged
         world.approve(world.waiting())
