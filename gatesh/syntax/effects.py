@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from gatesh.model import Kind
 from gatesh.syntax import downloads, foreign_code, outputs, tables
-from gatesh.syntax.call import Call, located
+from gatesh.syntax.call import Call, file_output, located
 from gatesh.syntax.paths import name_of
 from gatesh.syntax.values import Field, Output, render
 from gatesh.syntax.wrappers import Options, options_of
@@ -221,7 +221,7 @@ def _remember(call: Call, path: str, operands: list[Field]) -> None:
         for field in operands:
             source = located(call.f, field.text)[0]
             real = shell.renamed.get(source, name_of(source))
-            content = shell.files.get(source, Output(None, source))
+            content = file_output(call.f, field.value)
             for place in (path, path.rstrip("/") + "/" + name_of(source)):
                 shell.renamed[place] = real
                 shell.files[place] = content

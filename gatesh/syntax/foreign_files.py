@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gatesh.model import Kind
 from gatesh.syntax.call import located
 from gatesh.syntax.foreign_strings import STRING, text_of
+from gatesh.syntax.values import Output
 
 if TYPE_CHECKING:
     from gatesh.syntax.call import Call
@@ -65,3 +66,5 @@ def look(call: Call, code: str, span: tuple[int, int]) -> None:
         if name and "\n" not in name and "{" not in name and "://" not in name:
             for path in located(call.f, name):
                 call.f.add(kind, path, span)
+                if kind is Kind.WRITE:
+                    call.f.shell.files[path] = Output()  # whatever the code puts there
