@@ -100,7 +100,7 @@ def _with_earlier(found: Analysis, earlier: bytes, context: Context) -> Analysis
     if len(earlier) > EARLIER:
         much = Subject(Kind.FINDING, "opaque", whole, detail="too much was defined before it")
         return replace(found, subjects=(*found.subjects, much))
-    earlier += b"cd -- " + shlex.quote(context.cwd).encode("utf-8", "surrogateescape") + b"\n"
+    earlier += f"cd -- {shlex.quote(context.cwd)} || exit\n".encode("utf-8", "surrogateescape")
     alone, both = analyse(earlier, context), analyse(earlier + found.script, context)
     known = {_doing(s) for s in (*alone.subjects, *found.subjects)}
     more = []
