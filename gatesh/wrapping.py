@@ -49,12 +49,20 @@ def settle(analysis: Analysis, preamble: Preamble | None, context: Context) -> A
     sources = [_absolute(text_of(source), home) for source in preamble.sources]
     labels = {f"source {text_of(source)}" for source in preamble.sources}
     labels |= {f"source {path}" for path in sources}
+    # The client's own helper, opened by the client; what it is handed is judged below.
+    helpers = {
+        f"{text_of(source)} is whatever was opened there"
+        for source in preamble.sources
+        if source.startswith(b"/proc/self/fd/")
+    }
     startup = {f"source {posixpath.join(home, name)}" for name in STARTUP if preamble.harness}
     used = {(s.inside, s.text.partition(" ")[0]) for s in subjects if s.kind is Kind.COMMAND}
 
     def is_no_act(subject: Subject) -> bool:
         inside = set(subject.inside)
         if subject.kind is Kind.COMMAND and _PROXY.fullmatch(subject.text):
+            return True
+        if subject.kind is Kind.FINDING and subject.detail in helpers:
             return True
         if startup & inside and subject.kind is Kind.FINDING:
             return True  # as with any login shell: pinned, and what it plainly does is judged
