@@ -162,6 +162,8 @@ class World:
         Writes the roster itself: what `gatesh init` and `people add` do has tests of its own.
         """
         self.rules()
+        if not (self.config / "config.yaml").exists():
+            self.settings("hold: 10m\n")  # no test is so slow that a call gives up meanwhile
         now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         account = pwd.getpwuid(os.geteuid()).pw_name
         roster = Roster().add(me, accounts=[account])

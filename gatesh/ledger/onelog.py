@@ -32,7 +32,7 @@ from gatesh.ledger.retention import Removals
 from gatesh.ledger.tiles import Tile
 from gatesh.ledger.witnessed import WHERE, Terms, Witnessed
 
-PATIENCE_S = 0.1  # a round of the broker takes less
+PATIENCE_S = 2.0  # a round of the broker takes less, on a slow disk too
 
 _MOST: Final = 1000  # changed entries that are named one by one
 _OWN: Final = frozenset(
@@ -205,9 +205,12 @@ class OneLog:
 
     def _moved(self, stored: bytes | None) -> bool:
         """Tell whether the broker has written while we read."""
-        if self.directory.read("checkpoint") == stored:
-            time.sleep(PATIENCE_S)  # a round may be between its tiles and its checkpoint
-        return self.directory.read("checkpoint") != stored
+        deadline = time.monotonic() + PATIENCE_S
+        while self.directory.read("checkpoint") == stored:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)  # a round may be between its tiles and its checkpoint
+        return True
 
     def _root(self, claimed: Checkpoint | None, stored: bytes | None) -> None:
         log, add = self.log, self.findings.add

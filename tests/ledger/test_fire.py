@@ -86,10 +86,10 @@ def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(house: Hous
     for _ in range(12):
         writer = start(house, 10_000)
         assert writer.stdout is not None
-        first = writer.stdout.readline()
-        time.sleep(chance.random() * 0.05)
+        first = [writer.stdout.readline() for _ in range(chance.randint(1, 9))]
+        time.sleep(chance.random() * 0.005)
         writer.send_signal(signal.SIGKILL)
-        output = first + writer.communicate()[0]
+        output = "".join(first) + writer.communicate()[0]
         acknowledged += heads(output)
         holds(house, acknowledged[-200:])
     assert len(acknowledged) > 12
@@ -114,7 +114,7 @@ def test_an_audit_beside_a_writing_broker_raises_no_alarm(house: House):
     """
     The auditor does not have to stop the machine that is audited.
     """
-    audit_module.PATIENCE_S = 0.1
+    audit_module.PATIENCE_S = 30  # as long as a round may take here
     writer = start(house, 100_000)
     assert writer.stdout is not None
     writer.stdout.readline()

@@ -100,11 +100,23 @@ def clean(text: str) -> str:
 
 def runs(command: str) -> bool:
     """Tell whether a process with exactly these arguments runs, words joined by spaces."""
+    return bool(_stats(command))
+
+
+def in_front(command: str) -> bool:
+    """Tell whether it runs, not stopped, and keys such as Ctrl-C reach it."""
+    return any(state != b"T" and group == front for state, _, group, _, _, front in _stats(command))
+
+
+def _stats(command: str) -> list[list[bytes]]:
+    """Return state, parent, group, session, terminal and foreground group of each."""
     wanted = command.encode().replace(b" ", b"\0") + b"\0"
+    found = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             if (directory / "cmdline").read_bytes() == wanted:
-                return True
+                stat = (directory / "stat").read_bytes()
+                found.append(stat.rpartition(b") ")[2].split()[:6])
         except OSError:
             continue
-    return False
+    return found

@@ -199,10 +199,10 @@ def test_a_child_in_the_background_lives_on_under_an_interactive_caller(screens)
     screens.same(scene)
 
 
-def test_ctrl_z_stops_the_job_and_fg_resumes_it(screens):
+def test_ctrl_z_stops_the_job_and_fg_resumes_it(screens, world):
     def scene(shell):
         caller = screens.prompt()
-        caller.key(f"{shell} -c 'echo rdy; sleep 1; echo woke'\r")
+        caller.key(f"{shell} -c 'echo rdy; until [ -e go ]; do sleep .1; done; echo woke'\r")
         caller.until("rdy\r\n")
         caller.key("\x1a")
         stopped = caller.until(PROMPT)
@@ -211,7 +211,9 @@ def test_ctrl_z_stops_the_job_and_fg_resumes_it(screens):
         caller.key("stty -a | grep -o -e ' icanon' -e ' echo '\r")
         modes = caller.until(PROMPT)
         caller.key("fg\r")
+        (world.work / "go").touch()
         caller.until("woke\r\n")
+        (world.work / "go").unlink()
         caller.until(PROMPT)
         caller.key("echo $?\r")
         return stopped, jobs, modes, caller.until(PROMPT)
@@ -258,6 +260,7 @@ def test_a_question_in_a_pipeline_is_answered(screens):
     def scene(shell):
         caller = screens.prompt()
         caller.key(f"{shell} -c 'read -p \"name? \" x; echo hi $x' | tr a-z A-Z\r")
+        caller.until("A-Z\r\n")
         caller.until("name? ")
         caller.key("bob\r")
         caller.until("HI BOB\r\n")

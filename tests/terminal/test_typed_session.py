@@ -11,7 +11,7 @@ import pexpect
 import pytest
 from pexpect import replwrap
 
-from tests.terminal.screen import PROMPT
+from tests.terminal.screen import PROMPT, in_front
 from tests.world import GATESH, until
 
 SHELL = ("--norc",)
@@ -114,11 +114,14 @@ def test_ctrl_c_ends_a_command_a_loop_and_a_half_typed_line(screens, typing):
 
 
 def test_jobs_stop_and_go_on(screens, typing):
+    job = f"sleep 50.{os.getpid()}"
+
     def scene(shell):
         screen, shown = typing(shell)
-        screen.key("sh -c 'echo rdy; exec sleep 50'\r", "rdy\r\n")
+        screen.key(f"sh -c 'echo rdy; exec {job}'\r", "rdy\r\n")
         shown += [screen.key("\x1a", PROMPT), screen.key("jobs\r", PROMPT)]
-        screen.key("fg\r", "sleep 50'\r\n")
+        screen.key("fg\r", f"{job}'\r\n")
+        until(lambda: in_front(job))
         shown += [screen.key("\x03", PROMPT), screen.key("echo $?\r", PROMPT)]
         shown.append(screen.key("sh -c 'read -r x <&3; exit 4' 3</dev/null & wait $!\r", PROMPT))
         shown.append(screen.key("exit\r") or "")
