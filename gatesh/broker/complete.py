@@ -96,3 +96,13 @@ def _ask(text: bytes, bash: str, name: str, line: int, options: tuple[str, ...])
     if done.returncode:
         return Answer(message=said or b"%s: syntax error\n" % name.encode())
     return WHOLE
+
+
+def as_typed(message: bytes) -> bytes:
+    r"""Return what bash says of a syntax error to somebody who types.
+
+    >>> as_typed(b"bash: line 1: syntax error near `)'\nbash: line 1: `echo )'\n")
+    b"bash: syntax error near `)'\n"
+    """
+    lines = [re.sub(rb"\A([^:]*): line \d+: ", rb"\1: ", one) for one in message.splitlines()]
+    return b"".join(one + b"\n" for one in lines if not re.match(rb"[^:]*: `.*'\Z", one))

@@ -8,6 +8,7 @@ the shell is back, its prompt: held back, so that E can show it once it is ready
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import termios
 import time
@@ -46,7 +47,8 @@ class Screen(Relay):
         self.tail = b""  # held back
         self.line = b""  # shown since the last newline
         self.since = 0.0
-        self.news = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        # Closed with the last who knows it: children may write after the session's end.
+        self.news = io.FileIO(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         self.told = lambda _: None
         self.command: bytes | None = None  # typed, for a terminal that wants to know
         self.naming = b""  # the beginning of what names it
@@ -114,6 +116,12 @@ class Screen(Relay):
         tail, self.tail = self.tail, b""
         return self._show(tail)
 
+    def _end(self) -> None:
+        # Nobody writes any more: what was held back was no prompt.
+        self.tail, self.part = self.tail + self.part, b""
+        self._flush()
+        super()._end()
+
     def _in_front(self) -> bool:
         """Tell whether the shell itself has the terminal, and none of its jobs or E."""
         try:
@@ -123,7 +131,7 @@ class Screen(Relay):
         return int.from_bytes(found, "little") == self.shell
 
     def _ring(self) -> None:
-        os.eventfd_write(self.news, 1)
+        os.eventfd_write(self.news.fileno(), 1)
 
     # ---- for the session's own thread -------------------------------------------------
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import array
 import fcntl
 import os
-import re
 import select
 import socket
 import termios
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatesh import wire
-from gatesh.broker.complete import LARGEST, Answer, is_nothing, look
+from gatesh.broker.complete import LARGEST, Answer, as_typed, is_nothing, look
 from gatesh.broker.earlier import Earlier
 from gatesh.broker.hooks import SYSTEM_RC, Hooks, Report, options, startup_files
 from gatesh.broker.relay import sealed
@@ -161,7 +160,7 @@ class Typed:
             return answer
         self._tell_editor(b"A", text[:-1])
         if answer.message is not None and not answer.runs:
-            self.show(_as_typed(answer.message))
+            self.show(as_typed(answer.message))
             self._set(SYNTAX)
             return Answer()
         self.text = text[:-1]
@@ -280,8 +279,8 @@ class Typed:
         ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
         if self.link.sock.fileno() in ready:
             self.ended = self.link.hear(self.relays, self.recorder)
-        if self.screen is not None and self.screen.news in ready:
-            os.eventfd_read(self.screen.news)
+        if self.screen is not None and self.screen.news.fileno() in ready:
+            os.eventfd_read(self.screen.news.fileno())
         if self.channel.fileno() in ready and self.ended is None:
             self._lost_channel()
         if self.editor.fileno() in ready and self.ended is None:
@@ -401,9 +400,3 @@ class Typing(Turn):
     def wait(self, wake: int, seconds: float | None) -> bool:
         """Return when *wake* is readable, the client has spoken or somebody has typed Ctrl-C."""
         return self.session.link.wait(wake, seconds, spoken=True, also=self.session.editor.fileno())
-
-
-def _as_typed(message: bytes) -> bytes:
-    """Return what bash says of a syntax error to somebody who types."""
-    lines = [re.sub(rb"\A([^:]*): line \d+: ", rb"\1: ", one) for one in message.splitlines()]
-    return b"".join(one + b"\n" for one in lines if not re.match(rb"[^:]*: `.*'\Z", one))

@@ -113,6 +113,12 @@ def test_ctrl_c_ends_a_command_a_loop_and_a_half_typed_line(screens, typing):
     assert [text.split("\n")[1] for text in shown[1::2]] == ["130"] * 5
 
 
+def test_what_is_shown_last_is_shown(same):
+    """A line without an end may be a prompt, but not when nothing comes after it."""
+    shown = same("trap 'printf bye' EXIT", "printf abc")
+    assert shown[-1][0].endswith("exit\nbye")
+
+
 def test_jobs_stop_and_go_on(screens, typing):
     job = f"sleep 50.{os.getpid()}"
 
