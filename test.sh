@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh .venv
-exec .venv/bin/python -m pytest -q -n 4 "$@"
+exec .venv/bin/python -m pytest -q -n 4 --dist worksteal "$@"

@@ -7,6 +7,7 @@ stops with it, and the next start puts the log away and goes on in a new one (`l
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,12 +23,20 @@ Entry = Mapping[str, Any]
 
 
 class Finishing:
-    """Answers the question `close-log`.  *entry* makes the last entry, and the next key before."""
+    """Answers the question `close-log`.
+
+    *entry* makes the last entry, and the next key before; *left* tells whether every caller
+    has left.
+    """
 
     def __init__(
-        self, gate: Gate, inside: Callable[[Peer], bool], entry: Callable[[], Entry]
+        self,
+        gate: Gate,
+        inside: Callable[[Peer], bool],
+        entry: Callable[[], Entry],
+        left: Callable[[], bool],
     ) -> None:
-        self.gate, self.inside, self._entry = gate, inside, entry
+        self.gate, self.inside, self._entry, self._left = gate, inside, entry, left
         self.last: Entry | None = None  # what to finish the log with
 
     def close(self, _question: dict[str, Any], peer: Peer) -> dict[str, Any]:
@@ -54,6 +63,10 @@ class Finishing:
         try:
             self.gate.stop(PATIENCE_S)
             ended = self.gate.docket.end_all(WHY)
+            # A caller that is cut off, not told, would ask again by itself in the next log.
+            deadline = time.monotonic() + PATIENCE_S
+            while not self._left() and time.monotonic() < deadline:
+                time.sleep(0.01)
         except LedgerError:
             self.gate.closing = False
             raise

@@ -166,7 +166,10 @@ def _open(places: Places) -> Iterator[Server]:
                 server.desk.facts["webhook_key"] = lambda: notifier.public
                 server.desk.facts["witnesses"] = seats.status
                 finishing = Finishing(
-                    gate, server.desk.inside, lambda: logs.closing_entry(places, settings, key)
+                    gate,
+                    server.desk.inside,
+                    lambda: logs.closing_entry(places, settings, key),
+                    lambda: not server.links,
                 )
                 server.desk.operations["close-log"] = finishing.close
                 server.desk.operations["lineage"] = Lineage(places.state).answer
