@@ -10,7 +10,7 @@ from tests.world import until
 
 # What a script may ask about itself decides how it is run; what it does must stay the same.
 SCRIPTS = {
-    "asks nothing": "guarded one\necho $# \"$2\" $LINENO\nf() { echo f $LINENO; }; f\nexit 4\n",
+    "asks nothing": 'guarded one\necho $# "$2" $LINENO\nf() { echo f $LINENO; }; f\nexit 4\n',
     "asks for its name": 'guarded one\necho "usage: $0 ${0##*/} $1"\nset -e; false\necho never\n',
     "asks for its place": 'guarded one\n. "$(dirname "${BASH_SOURCE[0]}")"/lib.sh\necho $lib\n',
     "asks whether it is sourced": "guarded one\n(return 0 2>/dev/null) && echo sourced || echo run\n",
@@ -39,7 +39,9 @@ def test_what_is_added_while_it_runs_does_not_run(world, asks):
     """Shells read a file piece by piece; whoever approved has read all of it."""
     world.set_up()
     script = world.work / "deploy.sh"
-    script.write_text(f"guarded one\n{asks}touch began; until [ -e go ]; do sleep 0.1; done\necho end\n")
+    script.write_text(
+        f"guarded one\n{asks}touch began; until [ -e go ]; do sleep 0.1; done\necho end\n"
+    )
     asking = world.start("./deploy.sh")
     world.approve(world.waiting())
     until((world.work / "began").exists)
