@@ -104,7 +104,7 @@ SAME = {
     "unusual IFS": "IFS=1\ntrue | true\necho ${PIPESTATUS[*]}\nset -f\nfalse\necho $?\n",
     "function with here-document": "f() {\ncat <<E\nin $1\nE\n}\nf 1\n",
     "pipes over lines": "true &&\necho yes\necho a |\ncat\n",
-    "time, select, coproc": "time -p true 2>/dev/null\nselect x in a b; do echo $x; break; done 2>/dev/null\n2\ncoproc cat\necho c >&${COPROC[1]}\nread -u ${COPROC[0]} y\necho $y\n",
+    "time, select, coproc": "TIMEFORMAT=timed\ntime true\nselect x in a b; do echo $x; break; done 2>/dev/null\n2\ncoproc cat\necho c >&${COPROC[1]}\nread -u ${COPROC[0]} y\necho $y\n",
     "eval and source": "eval 'x=5; echo $x'\necho 'echo src $x' > s49\n. ./s49\n",
     "many commands": "".join(f"echo line{n}\n" for n in range(25)),
     "a long line": "echo " + "x" * 20000 + " | wc -c\n",
